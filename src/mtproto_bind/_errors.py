@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, auto
+from typing import ClassVar
 
 __all__ = [
     "Check",
@@ -231,7 +232,7 @@ class ExchangeRefused(RemoteProtocolError):
 class TransportErrorReceived(RemoteProtocolError):
     """A bare transport error; anyone on the path can send one. ``code`` is negative, as on the wire."""
 
-    MEANING = {
+    MEANING: ClassVar[dict[int, str]] = {
         -404: "the server does not know the key, or refuses the handshake request",
         -429: "too many connections or too much at once: wait before the next try",
         -444: "the server is not the data centre that was asked for: check dc, test and media",
