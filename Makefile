@@ -1,0 +1,52 @@
+# Everything needs Python 3.11 or later with pip and venv (Debian: apt-get install python3-venv);
+# `make test` also needs Node (Debian: apt-get install nodejs npm).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# pytest rewrites the asserts of test modules, so they hold under -O too; those of helpers vanish, which is what it warns of.
+# tests/architecture/test_optimised.py keeps helpers free of assert, and sees a test fail that must fail.
+OPTIMISED := -W "ignore:assertions not in test modules:pytest.PytestConfigWarning"
+
+.NOTPARALLEL:
+.PHONY: demo test lint docs coverage optimised clean
+
+demo: $(VENV)/made
+	$(BIN)/mtproto-bind demo
+
+test: lint coverage optimised
+
+lint: $(VENV)/made
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The whole suite; every branch of the core must be taken.
+coverage: $(VENV)/made $(VENV)/node
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+	$(BIN)/coverage report --include="src/*" --fail-under=100 --format=total
+
+# The whole suite once more without assert statements, in subprocesses too.
+optimised: $(VENV)/made $(VENV)/node
+	PYTHONOPTIMIZE=1 $(BIN)/python -m pytest $(OPTIMISED)
+
+# The generated pages of docs/reference.
+docs: $(VENV)/made
+	$(BIN)/python docs/generate.py
+
+$(VENV)/made: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable ".[all]" --group test --group lint
+	touch $@
+
+# The real client of tests/interop. Where Node is missing those tests fail, and say what to install.
+$(VENV)/node: $(VENV)/made $(wildcard tests/interop/package.json tests/interop/package-lock.json)
+	if test -f tests/interop/package.json && command -v npm >/dev/null; \
+	then npm ci --prefix tests/interop --ignore-scripts --no-audit --no-fund && touch $@; fi
+
+clean:
+	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist tests/interop/node_modules
