@@ -54,12 +54,12 @@ class TLObject:
     """A value of one constructor: frozen, hashable, compared by type and fields."""
 
     constructor: ClassVar[Constructor]
-    __match_args__: ClassVar[tuple[str, ...]] = ()
+    _names: ClassVar[tuple[str, ...]] = ()
     _kinds: ClassVar[tuple[Kind, ...]] = ()
     _hidden: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        names = self.__match_args__
+        names = self._names
         given = dict(zip(names, values, strict=False)) | named
         if len(values) + len(named) != len(names) or given.keys() != set(names):
             raise TypeError(f"{type(self).__name__} takes {', '.join(names) or 'nothing'}")
@@ -82,9 +82,7 @@ class TLObject:
         values = self.__dict__
         for each, kind in zip(self.constructor.fields, self._kinds, strict=True):
             if each.type == "#":
-                kind.write(
-                    writer, sum(1 << f.flag for f in self.constructor.fields if f.flag is not None and values[f.name] is not None)
-                )
+                kind.write(writer, sum(1 << bit for bit in _flag_bits(self.constructor, values)))
             elif each.flag is None or values[each.name] is not None:
                 kind.write(writer, values[each.name])
 
@@ -125,14 +123,16 @@ def constructor(
     ``kinds``: the types of the line that are no primitives. ``hidden``: fields that a repr does not show.
     """
     parsed = parse_line(line)
-    known = PRIMITIVES | (kinds or {})
+    known = {**PRIMITIVES, **(kinds or {})}
 
     def declare(cls: type[C]) -> type[C]:
         names = tuple(each.name for each in parsed.fields if each.type != "#")
         if tuple(cls.__annotations__) != names:
             raise TypeError(f"{cls.__name__} does not declare the fields {', '.join(names)}")
         cls.constructor = parsed
-        cls.__match_args__ = names
+        cls._names = names
+        # mypy makes the name final, as it is for a dataclass
+        type.__setattr__(cls, "__match_args__", names)
         cls._kinds = tuple(_kind(each.type, known) for each in parsed.fields)
         cls._hidden = frozenset(hidden)
         return cls
@@ -250,6 +250,10 @@ def _read_flags(reader: Reader, of: Constructor) -> int:
     if flags & ~sum(1 << each.flag for each in of.fields if each.flag is not None):
         raise MalformedMessage(f"{of.name} with flags {flags:#x}", start)
     return flags
+
+
+def _flag_bits(of: Constructor, values: Mapping[str, Any]) -> list[int]:
+    return [each.flag for each in of.fields if each.flag is not None and values[each.name] is not None]
 
 
 def _show(value: object) -> str:
