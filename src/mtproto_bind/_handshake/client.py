@@ -44,6 +44,7 @@ from .shared import ClientTools, Exchange, Group, Nonces, Offer, Purpose, draw_p
 from .state import PeerState, State, WorkState
 
 __all__ = [
+    "Asking",
     "ExpectDHAnswer",
     "ExpectResPQ",
     "ExpectServerDHParams",
@@ -267,6 +268,10 @@ class KeyAgreed(State):
     purpose: Purpose
     first_salt: int = field(repr=False)
     server_time: int
+
+
+Asking = ExpectResPQ | ExpectServerDHParams | ExpectDHAnswer
+"""The states that have sent a ``request`` and wait for the answer that carries their ``nonce``."""
 
 
 def _first_raising(offer: Offer, tools: ClientTools) -> Raising:

@@ -83,10 +83,8 @@ def _thaw_offer(reader: Reader, tools: ServerTools) -> ExpectClientDHParams:
         raise ValueError("not a saved handshake")
     kind = KeyKind.TEMPORARY if expires_in else KeyKind.PERMANENT
     offer = Offer(Purpose(kind, DataCenter.from_number(dc), expires_in or None), exchange, group, server_time)
-    if same(retry_id, NO_RETRY):
-        answer = answer_with_offer(offer, padding, tools)
-    else:
-        answer = answer_with_retry(offer, retry_id, tools)
+    first = same(retry_id, NO_RETRY)
+    answer = answer_with_offer(offer, padding, tools) if first else answer_with_retry(offer, retry_id, tools)
     return ExpectClientDHParams(offer, a, padding, retry_id, answer)
 
 

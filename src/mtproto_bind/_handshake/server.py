@@ -8,17 +8,7 @@ from __future__ import annotations
 
 from attrs import evolve, field, frozen
 
-from .._crypto import (
-    AuthKey,
-    Entropy,
-    Powers,
-    RsaOpen,
-    Secret,
-    in_range,
-    old_pad_open,
-    rsa_pad_open,
-    same,
-)
+from .._crypto import AuthKey, Entropy, Powers, RsaOpen, Secret, in_range, old_pad_open, rsa_pad_open, same
 from .._errors import Check, SecurityError, require
 from .._ground import id_to_bytes, is_prime, to_int, to_minimal
 from .._tl import (
@@ -55,6 +45,7 @@ from .shared import (
 from .state import OwnerState, PeerState, State, WorkState
 
 __all__ = [
+    "Answering",
     "ExpectClientDHParams",
     "ExpectReqDHParams",
     "ExpectReqPQ",
@@ -73,7 +64,8 @@ RSA_BYTES = 256
 NO_RETRY = bytes(8)
 PADDING_CEILING = 16
 
-InnerData = PQInnerData | PQInnerDataDC | PQInnerDataTemp | PQInnerDataTempDC
+InnerDataWithDC = PQInnerDataDC | PQInnerDataTempDC
+InnerData = PQInnerData | PQInnerDataTemp | InnerDataWithDC
 
 
 def listening() -> ExpectReqPQ:
@@ -255,6 +247,10 @@ class KeyAgreed(State):
     server_time: int
 
 
+Answering = ExpectReqDHParams | ExpectClientDHParams | KeyAgreed
+"""The states that have an ``answer`` to send."""
+
+
 def offer_key(offering: KeyOffering, tools: ServerTools) -> KeyOffering | ExpectClientDHParams:
     """Ask the owner; but a key whose id is 0 is never asked about, as 0 stands for a message in the clear."""
     return offering if offering.key.id else offering.taken(tools)
@@ -329,7 +325,7 @@ def _open_block(block: bytes, tools: ServerTools) -> tuple[InnerData, ...]:
     try:
         found = read_front(rsa_pad_open(block, tools.crypto))
     except SecurityError:
-        found = read_proven(old_pad_open(block, tools.crypto), TLObject, tools.crypto) if tools.old_rsa else ()
+        found = read_proven(old_pad_open(block), TLObject, tools.crypto) if tools.old_rsa else ()
         if not found:
             raise
     return tuple(inner for inner, _ in found if isinstance(inner, InnerData))
@@ -337,8 +333,7 @@ def _open_block(block: bytes, tools: ServerTools) -> tuple[InnerData, ...]:
 
 def _purpose(inner: InnerData, tools: ServerTools) -> Purpose:
     """What the client wants a key for, and whether it is right here."""
-    names_dc = isinstance(inner, PQInnerDataDC | PQInnerDataTempDC)
-    dc = DataCenter.from_number(inner.dc) if names_dc else tools.dc or DataCenter(0)
+    dc = DataCenter.from_number(inner.dc) if isinstance(inner, InnerDataWithDC) else tools.dc or DataCenter(0)
     require(tools.dc is None or tools.dc.serves(dc), Check.DATA_CENTER, f"{dc.number} was asked for")
     if isinstance(inner, PQInnerData | PQInnerDataDC):
         return Purpose(KeyKind.PERMANENT, dc)

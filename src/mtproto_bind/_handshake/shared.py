@@ -70,7 +70,7 @@ class DataCenter:
 
     def __attrs_post_init__(self) -> None:
         smallest = 1 if self.test or self.media else 0
-        if self.id < smallest or not self.test and self.id > TEST_OFFSET:
+        if self.id < smallest or (not self.test and self.id > TEST_OFFSET):
             raise ValueError(f"no number stands for data centre {self.id}")
 
     @property

@@ -7,7 +7,6 @@ off the annotations of these methods, so they cannot disagree.
 
 from __future__ import annotations
 
-from functools import cache
 from types import FunctionType, UnionType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, get_args, get_origin, get_type_hints
 
@@ -61,10 +60,15 @@ class Route:
     leads_to: tuple[type[State], ...]
 
 
-@cache
+_ROUTES: dict[type[State], tuple[Route, ...]] = {}
+
+
 def routes(kind: type[State]) -> tuple[Route, ...]:
     """The ways out of a state, in the order in which they are written."""
-    return tuple(_route(name, method) for name, method in vars(kind).items() if _is_handler(method))
+    if kind not in _ROUTES:
+        handlers = [member for name, member in vars(kind).items() if isinstance(member, FunctionType) and name[0] != "_"]
+        _ROUTES[kind] = tuple(_route(handler) for handler in handlers)
+    return _ROUTES[kind]
 
 
 def deliver(state: State, body: bytes, tools: object) -> State:
@@ -95,23 +99,15 @@ def resume(state: WorkState, value: object, tools: object) -> State:
     return after
 
 
-@cache
 def _handlers(kind: type[State]) -> dict[type[TLObject], str]:
     """Which method takes which message."""
-    return {
-        route.takes: route.handler
-        for route in routes(kind)
-        if isinstance(route.takes, type) and issubclass(route.takes, TLObject)
-    }
+    ways = [(route.takes, route.handler) for route in routes(kind)]
+    return {takes: handler for takes, handler in ways if isinstance(takes, type) and issubclass(takes, TLObject)}
 
 
-def _is_handler(member: object) -> bool:
-    return isinstance(member, FunctionType) and "tools" in member.__annotations__
-
-
-def _route(name: str, method: FunctionType) -> Route:
+def _route(method: FunctionType) -> Route:
     hints = get_type_hints(method)
     result = hints.pop("return")
     takes = next((hint for parameter, hint in hints.items() if parameter != "tools"), None)
     targets = get_args(result) if get_origin(result) is UnionType else (result,)
-    return Route(name, takes, tuple(target for target in targets if target is not NoReturn))
+    return Route(method.__name__, takes, tuple(target for target in targets if target is not NoReturn))
