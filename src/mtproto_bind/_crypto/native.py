@@ -73,7 +73,7 @@ class GmpPowers(Over):
             return 1
         power = self._gmpy2.powmod_sec if secret else self._gmpy2.powmod
         # the context is per thread; without the lock released two threads are no faster than one
-        with self._gmpy2.local_context(allow_release_gil=True):
+        with self._gmpy2.context(allow_release_gil=True):
             return int(power(base, exponent, modulus))
 
 
