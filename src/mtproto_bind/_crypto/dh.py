@@ -40,7 +40,7 @@ SQUARE_WHEN = {
 
 def check_prime_size(dh_prime: int) -> None:
     """Check.DH_PRIME_SIZE: 2^2047 < dh_prime < 2^2048."""
-    require(dh_prime.bit_length() == PRIME_BITS, Check.DH_PRIME_SIZE, f"got {dh_prime.bit_length()} bits")
+    require(dh_prime >> PRIME_BITS - 1 == 1, Check.DH_PRIME_SIZE, f"got {dh_prime.bit_length()} bits")
 
 
 def check_generator(g: int, dh_prime: int) -> None:

@@ -43,7 +43,7 @@ def msg_key_large_v2(key: AuthKey, plaintext: bytes, side: Side, crypto: Crypto)
 
 def aes_v2(key: AuthKey, msg_key: bytes, side: Side, crypto: Crypto) -> tuple[bytes, bytes]:
     """(aes_key, aes_iv), 32 bytes each, for a message with this msg_key of 16 bytes."""
-    _check("msg_key", 16, msg_key)
+    _check("a msg_key", 16, msg_key)
     x, ak = side.value, key.reveal()
     a = crypto.sha256(msg_key + ak[x : x + 36])
     b = crypto.sha256(ak[40 + x : 76 + x] + msg_key)
@@ -57,7 +57,7 @@ def msg_key_v1(plaintext: bytes, crypto: Crypto) -> bytes:
 
 def aes_v1(key: AuthKey, msg_key: bytes, side: Side, crypto: Crypto) -> tuple[bytes, bytes]:
     """(aes_key, aes_iv), 32 bytes each, as MTProto 1.0 derives them. The binding message has Side.CLIENT."""
-    _check("msg_key", 16, msg_key)
+    _check("a msg_key", 16, msg_key)
     x, ak = side.value, key.reveal()
     a = crypto.sha1(msg_key + ak[x : x + 32])
     b = crypto.sha1(ak[32 + x : 48 + x] + msg_key + ak[48 + x : 64 + x])
@@ -68,8 +68,8 @@ def aes_v1(key: AuthKey, msg_key: bytes, side: Side, crypto: Crypto) -> tuple[by
 
 def tmp_aes(new_nonce: bytes, server_nonce: bytes, crypto: Crypto) -> tuple[bytes, bytes]:
     """(tmp_aes_key, tmp_aes_iv), 32 bytes each, of one handshake: for both encrypted parts, every time from the start."""
-    _check("new_nonce", 32, new_nonce)
-    _check("server_nonce", 16, server_nonce)
+    _check("a new_nonce", 32, new_nonce)
+    _check("a server_nonce", 16, server_nonce)
     new_server = crypto.sha1(new_nonce + server_nonce)
     server_new = crypto.sha1(server_nonce + new_nonce)
     new_new = crypto.sha1(new_nonce + new_nonce)
@@ -78,8 +78,8 @@ def tmp_aes(new_nonce: bytes, server_nonce: bytes, crypto: Crypto) -> tuple[byte
 
 def new_nonce_hash(new_nonce: bytes, number: int, aux_hash: bytes, crypto: Crypto) -> bytes:
     """new_nonce_hash1, 2 or 3 (16 bytes): who sends it knows new_nonce and the key with this auth_key_aux_hash."""
-    _check("new_nonce", 32, new_nonce)
-    _check("auth_key_aux_hash", 8, aux_hash)
+    _check("a new_nonce", 32, new_nonce)
+    _check("an auth_key_aux_hash", 8, aux_hash)
     if number not in (1, 2, 3):
         raise ValueError(f"expected new_nonce_hash 1, 2 or 3, got {number}")
     return crypto.sha1(new_nonce + bytes([number]) + aux_hash)[4:20]
@@ -87,14 +87,14 @@ def new_nonce_hash(new_nonce: bytes, number: int, aux_hash: bytes, crypto: Crypt
 
 def new_nonce_hash_fail(new_nonce: bytes, crypto: Crypto) -> bytes:
     """The new_nonce_hash of server_DH_params_fail (16 bytes), when there is no key yet."""
-    _check("new_nonce", 32, new_nonce)
+    _check("a new_nonce", 32, new_nonce)
     return crypto.sha1(new_nonce)[4:20]
 
 
 def first_salt(new_nonce: bytes, server_nonce: bytes) -> int:
     """The server salt with which a key begins."""
-    _check("new_nonce", 32, new_nonce)
-    _check("server_nonce", 16, server_nonce)
+    _check("a new_nonce", 32, new_nonce)
+    _check("a server_nonce", 16, server_nonce)
     return id_from_bytes(xor(new_nonce[:8], server_nonce[:8]))
 
 
@@ -109,4 +109,4 @@ def later_salt(secret: Secret, auth_key_id: int, period: int) -> int:
 
 def _check(what: str, expected: int, got: bytes) -> None:
     if len(got) != expected:
-        raise ValueError(f"expected a {what} of {expected} bytes, got {len(got)}")
+        raise ValueError(f"expected {what} of {expected} bytes, got {len(got)}")

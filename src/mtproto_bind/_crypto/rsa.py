@@ -28,23 +28,17 @@ class PublicKey:
     ``fingerprint`` is the lower 64 bits of the SHA-1 of the bare TL object ``rsa_public_key n:string e:string``.
     """
 
-    n: int = field()
-    e: int = field()
+    n: int
+    e: int
     fingerprint: int = field(init=False, eq=False)
-
-    @n.validator
-    def _check_n(self, _: object, n: int) -> None:
-        # RSA_PAD makes 256 bytes of the data, and what it sends has the length of the modulus
-        if n.bit_length() != MODULUS_BITS or not n & 1:
-            raise ValueError(f"expected an odd modulus of {MODULUS_BITS} bits, got {n.bit_length()} bits")
-
-    @e.validator
-    def _check_e(self, _: object, e: int) -> None:
-        if not 3 <= e < self.n or not e & 1:
-            raise ValueError("expected an odd public exponent of at least 3 and below the modulus")
 
     @fingerprint.default
     def _hash(self) -> int:
+        # RSA_PAD makes 256 bytes of the data, and what it sends has the length of the modulus
+        if self.n >> MODULUS_BITS - 1 != 1 or not self.n & 1:
+            raise ValueError(f"expected an odd modulus of {MODULUS_BITS} bits, got {self.n.bit_length()} bits")
+        if not 3 <= self.e < self.n or not self.e & 1:
+            raise ValueError("expected an odd public exponent of at least 3 and below the modulus")
         return id_from_bytes(sha1(rsa_public_key(to_minimal(self.n), to_minimal(self.e))).digest()[12:20])
 
     @classmethod
@@ -118,6 +112,12 @@ class PrivateKey:
 
     def __repr__(self) -> str:
         return f"PrivateKey(fingerprint={self.public.fingerprint:016x})"
+
+    def __copy__(self) -> PrivateKey:
+        return self
+
+    def __deepcopy__(self, memo: object) -> PrivateKey:
+        return self
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a PrivateKey is not pickled; store its to_pem() where secrets belong")

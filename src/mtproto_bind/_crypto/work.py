@@ -19,7 +19,7 @@ from .secret import Secret
 
 __all__ = ["Factor", "Powers", "ProvePrime", "RsaOpen", "Work"]
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 WITNESSES = 32
 SEED_LENGTH = 32
@@ -28,23 +28,23 @@ RSA_LENGTH = MODULUS_BITS // 8
 EXPANDED_LENGTH = RSA_LENGTH + 32
 
 
-class Work(ABC, Generic[T]):
+class Work(ABC, Generic[T_co]):
     """Something to compute. Derived classes are frozen and keep secrets out of their repr."""
 
     __slots__ = ()
 
     @abstractmethod
-    def slices(self, crypto: Crypto) -> Generator[None, None, T]:
+    def slices(self, crypto: Crypto) -> Generator[None, None, T_co]:
         """The computation in bounded slices; its return value is the answer."""
 
-    def run(self, crypto: Crypto) -> T:
+    def run(self, crypto: Crypto) -> T_co:
         """The whole computation at once."""
         slices = self.slices(crypto)
         while True:
             try:
                 next(slices)
             except StopIteration as end:
-                answer: T = end.value
+                answer: T_co = end.value
                 return answer
 
 
