@@ -178,7 +178,7 @@ class ProvingPrime(WorkState):
     """Step 5, for a prime not seen before: is it safe?"""
 
     offer: Offer
-    work: ProvePrime
+    work: ProvePrime = field(repr=False)
 
     def on_verdict(self, safe: bool, tools: ClientTools) -> Raising:
         """Remember the prime and go on. Draws: b, 256 bytes."""
@@ -195,7 +195,7 @@ class Raising(WorkState):
     offer: Offer
     retry_id: int = field(repr=False)
     tries_left: int
-    work: Powers
+    work: Powers = field(repr=False)
 
     def on_powers(self, powers: tuple[int, ...], tools: ClientTools) -> ExpectDHAnswer | Raising:  # 6. 7.
         """Send g_b. Draws: the padding, 0 to 15 bytes; b again if g_b breaks the rule which the server's share has to obey."""

@@ -138,7 +138,7 @@ class RaisingGA(WorkState):
 
     purpose: Purpose
     exchange: Exchange
-    work: Powers
+    work: Powers = field(repr=False)
 
     def on_powers(self, powers: tuple[int, ...], tools: ServerTools) -> ExpectClientDHParams | RaisingGA:  # 5.
         """Send g_a. Draws: the padding, 0 to 15 bytes; a again if g_a is not what a client may accept."""
@@ -190,7 +190,7 @@ class RaisingKey(WorkState):
     """Step 7: the key is being computed."""
 
     asked: ExpectClientDHParams
-    work: Powers
+    work: Powers = field(repr=False)
 
     def on_powers(self, powers: tuple[int, ...], tools: ServerTools) -> KeyOffering | ExpectClientDHParams:  # 7. 8.
         """auth_key is 256 bytes: one in 256 begins with a zero."""
