@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from hashlib import sha1, sha256
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -30,25 +32,24 @@ KEY = AuthKey(bytes(range(256)))
 NEW_NONCE, SERVER_NONCE = bytes(range(32)), bytes(range(50, 66))
 KEYS_V1 = [vector for vector in load("kdf_v1") if "aes_key" in vector]
 MSG_KEYS_V1 = [vector for vector in load("kdf_v1") if "plaintext" in vector]
-by_name = {"ids": lambda vector: vector["name"]}
 
 
-@pytest.mark.parametrize("vector", load("kdf_v2"), **by_name)
-def test_v2_vectors(vector: dict[str, str]) -> None:
+@pytest.mark.parametrize("vector", load("kdf_v2"), ids=lambda vector: vector["name"])
+def test_v2_vectors(vector: dict[str, Any]) -> None:
     key, msg_key = AuthKey(bytes.fromhex(vector["auth_key"])), bytes.fromhex(vector["msg_key"])
     aes_key, aes_iv = aes_v2(key, msg_key, Side(vector["x"]), CRYPTO)
     assert (aes_key.hex(), aes_iv.hex()) == (vector["aes_key"], vector["aes_iv"])
 
 
-@pytest.mark.parametrize("vector", KEYS_V1, **by_name)
-def test_v1_vectors(vector: dict[str, str]) -> None:
+@pytest.mark.parametrize("vector", KEYS_V1, ids=lambda vector: vector["name"])
+def test_v1_vectors(vector: dict[str, Any]) -> None:
     key, msg_key = AuthKey(bytes.fromhex(vector["auth_key"])), bytes.fromhex(vector["msg_key"])
     aes_key, aes_iv = aes_v1(key, msg_key, Side(vector["x"]), CRYPTO)
     assert (aes_key.hex(), aes_iv.hex()) == (vector["aes_key"], vector["aes_iv"])
 
 
-@pytest.mark.parametrize("vector", MSG_KEYS_V1, **by_name)
-def test_v1_message_key_vectors(vector: dict[str, str]) -> None:
+@pytest.mark.parametrize("vector", MSG_KEYS_V1, ids=lambda vector: vector["name"])
+def test_v1_message_key_vectors(vector: dict[str, Any]) -> None:
     assert msg_key_v1(bytes.fromhex(vector["plaintext"]), CRYPTO).hex() == vector["msg_key"]
 
 
@@ -63,8 +64,8 @@ def test_v2_message_key_is_over_part_of_the_key_and_the_plaintext(side: Side, st
     assert msg_key_large_v2(KEY, b"plaintext", side, CRYPTO) == expected
 
 
-@pytest.mark.parametrize("vector", load("tmp_aes_key_iv"), **by_name)
-def test_temporary_keys(vector: dict[str, str]) -> None:
+@pytest.mark.parametrize("vector", load("tmp_aes_key_iv"), ids=lambda vector: vector["name"])
+def test_temporary_keys(vector: dict[str, Any]) -> None:
     """Conduct.NONCE_BYTES: among the vectors are nonces that begin with zeros."""
     key, iv = tmp_aes(bytes.fromhex(vector["new_nonce"]), bytes.fromhex(vector["server_nonce"]), CRYPTO)
     assert (key.hex(), iv.hex()) == (vector["tmp_aes_key"], vector["tmp_aes_iv"])
@@ -95,7 +96,7 @@ def test_later_salts(key_id: int, period: int) -> None:
     assert salt != later_salt(Secret(b"Secret"), key_id, period)
 
 
-REFUSED = {
+REFUSED: dict[str, list[Callable[[], object]]] = {
     "a msg_key of 16 bytes, got 15": [
         lambda: aes_v1(KEY, bytes(15), Side.CLIENT, CRYPTO),
         lambda: aes_v2(KEY, bytes(15), Side.CLIENT, CRYPTO),

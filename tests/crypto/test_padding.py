@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -55,14 +56,14 @@ class Blocks(Over):
         return super().modexp(base, exponent, modulus, secret=secret)
 
 
-def entropy_of(vector: dict[str, str]) -> Script:
+def entropy_of(vector: dict[str, Any]) -> Script:
     names = ["random_padding", "temp_key_rejected", "temp_key"]
     return Script(*(bytes.fromhex(vector[name]) for name in names if name in vector))
 
 
 @every_filling
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
-def test_vectors(crypto: Crypto, vector: dict[str, str]) -> None:
+def test_vectors(crypto: Crypto, vector: dict[str, Any]) -> None:
     """Conduct.RSA_PAD_FRESH: a temp_key that does not do is replaced, the padding stays."""
     entropy, blocks, data = entropy_of(vector), Blocks(crypto), bytes.fromhex(vector["data"])
     encrypted = rsa_pad(data, KNOWN[vector["rsa_fingerprint_hex_be"]], entropy=entropy, crypto=blocks)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import pickle
 import sys
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ N, E, D, P, Q = SERVER_KEY.n, SERVER_KEY.e, SERVER_KEY.d, SERVER_KEY.p, SERVER_K
 
 
 @pytest.mark.parametrize("vector", KEYS, ids=lambda vector: vector["fingerprint_hex_be"])
-def test_fingerprints(vector: dict[str, str]) -> None:
+def test_fingerprints(vector: dict[str, Any]) -> None:
     key = PublicKey.from_pem(vector["pem"])
     assert (f"{key.n:x}", key.e) == (vector["n_hex"], vector["e"])
     assert f"{key.fingerprint:016x}" == vector["fingerprint_hex_be"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -27,7 +28,7 @@ def test_a_secret_reveals_itself_only_when_asked() -> None:
 
 def test_it_does_not_change_with_what_it_was_made_of() -> None:
     source = bytearray(VALUE)
-    secret = Secret(source)
+    secret = Secret(cast(bytes, source))
     source[0] ^= 1
     assert secret.reveal() == VALUE
 
