@@ -1,0 +1,133 @@
+"""What a connection is told when it is made. The only module that knows a source of randomness."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from enum import Enum, auto
+
+from attrs import Factory, field, frozen
+from attrs.validators import deep_iterable, instance_of, optional
+
+from ._crypto import KNOWN_PRIME, Crypto, PrivateKey, ProvenPrimes, PublicKey, Secret, default_crypto, known_keys
+from ._handshake import DataCenter
+from ._limits import Limits, Retry, Timeouts
+from ._questions import PermanentKey
+
+__all__ = ["ClientConfig", "Entropy", "ExternalKey", "Goal", "InitConnection", "PendingKey", "ServerConfig"]
+
+Entropy = Callable[[int], bytes]
+"""Gives that many unpredictable bytes. Called on the thread that drives the connection, for every draw."""
+
+
+class Goal(Enum):
+    """How far a client connection goes, and stays."""
+
+    PERMANENT_KEY = auto()
+    TEMPORARY_KEY = auto()
+    """Made, but not bound."""
+    BOUND = auto()
+
+
+@frozen(kw_only=True)
+class ExternalKey:
+    """A permanent key that lives elsewhere: its bindings are asked for with :class:`BindingRequired`.
+
+    Times in our unix seconds; None: unknown.
+    """
+
+    id: int
+    created_at: float | None = None
+    last_bound_at: float | None = None
+
+
+@frozen
+class PendingKey:
+    """A permanent key that another connection is making: asked for with :class:`PermanentKeyRequired`."""
+
+
+@frozen(kw_only=True)
+class InitConnection:
+    """Who calls: https://core.telegram.org/method/initConnection. Sent with the first calls after each binding."""
+
+    layer: int
+    api_id: int
+    device_model: str = "mtproto-bind"
+    system_version: str = "1"
+    app_version: str = "1"
+    system_lang_code: str = "en"
+    lang_pack: str = ""
+    lang_code: str = "en"
+
+
+@frozen(kw_only=True)
+class ClientConfig:
+    """What a :class:`ClientConnection` is told."""
+
+    dc: DataCenter = field(default=DataCenter(2), validator=instance_of(DataCenter))
+    server_keys: tuple[PublicKey, ...] = field(
+        default=Factory(lambda self: known_keys(test=self.dc.test), takes_self=True),
+        converter=tuple,
+        validator=deep_iterable(instance_of(PublicKey)),
+    )
+    """Trusted RSA keys, the preferred one first. Default: Telegram's current key for ``dc``."""
+    permanent_key: PermanentKey | ExternalKey | PendingKey | None = field(
+        default=None, validator=optional(instance_of((PermanentKey, ExternalKey, PendingKey)))
+    )
+    """None: make one."""
+    goal: Goal = field(default=Goal.BOUND, validator=instance_of(Goal))
+    temporary_lifetime: int = field(default=86400)
+    """Seconds."""
+    renew_ahead: float = field(default=3600.0)
+    """Seconds before the end of the temporary key; at most a tenth of its life is used."""
+    api: InitConnection | None = None
+    pipeline: bool = False
+    """Send the first calls right behind the binding instead of after its answer."""
+    limits: Limits = field(factory=Limits)
+    timeouts: Timeouts = field(factory=Timeouts)
+    retry: Retry = field(factory=Retry)
+    entropy: Entropy = field(default=secrets.token_bytes, repr=False)
+    crypto: Crypto = field(factory=default_crypto, repr=False)
+    proven_primes: ProvenPrimes = field(factory=ProvenPrimes, repr=False)
+
+    @server_keys.validator
+    def _some_key(self, _attribute: object, value: tuple[PublicKey, ...]) -> None:
+        if not value:
+            raise ValueError("server_keys is empty: no server could be trusted")
+
+    @temporary_lifetime.validator
+    def _lives(self, _attribute: object, value: int) -> None:
+        if not 0 < value < 1 << 31:
+            raise ValueError(f"temporary_lifetime has to be at least 1 second and fit 31 bits, got {value}")
+
+    @renew_ahead.validator
+    def _ahead(self, _attribute: object, value: float) -> None:
+        if value < 0:
+            raise ValueError(f"renew_ahead has to be 0 seconds or more, got {value}")
+
+
+@frozen(kw_only=True)
+class ServerConfig:
+    """What a :class:`Server` is told."""
+
+    private_keys: tuple[PrivateKey, ...] = field(converter=tuple, validator=deep_iterable(instance_of(PrivateKey)))
+    dc: DataCenter | None = field(default=None, validator=optional(instance_of(DataCenter)))
+    """The data centre that clients have to ask for; media or not is theirs to say. None: any."""
+    dh_group: tuple[int, int] = (3, KNOWN_PRIME)
+    """g and dh_prime."""
+    old_rsa: bool = False
+    """Accept the SHA-1 padding of before 2021 too (Telethon, kurigram): it weakens every client that could do better."""
+    share_handshakes: bool = False
+    plain_padding: bool = False
+    """Append random bytes to handshake answers, as Telegram's servers do."""
+    limits: Limits = field(factory=Limits)
+    timeouts: Timeouts = field(factory=Timeouts)
+    entropy: Entropy = field(default=secrets.token_bytes, repr=False)
+    crypto: Crypto = field(factory=default_crypto, repr=False)
+    salt_secret: Secret | None = field(default=None, repr=False)
+    """32 bytes from which all salts follow; processes that serve the same keys share it. None: drawn."""
+
+    @private_keys.validator
+    def _some_key(self, _attribute: object, value: tuple[PrivateKey, ...]) -> None:
+        if not value:
+            raise ValueError("private_keys is empty: no client could be answered")

@@ -1,0 +1,77 @@
+"""How a stream ends for a client, and what that costs."""
+
+from __future__ import annotations
+
+from ..._errors import PeerTimedOut, RemoteProtocolError, Scope, TransportErrorReceived
+from ..._events import ConnectionClosed, KeyExpired, TransportEnded
+from ..._keys import Charge, Circumstances, charge
+from .state import ClientState, Timer
+
+__all__ = ["expire", "stream_failed", "stream_lost", "timed_out", "transport_error"]
+
+
+def stream_lost(state: ClientState) -> None:
+    """The bytes have ended, and everything that came is read."""
+    _end(state, None)
+
+
+def stream_failed(state: ClientState, error: RemoteProtocolError) -> None:
+    """``error`` ends the stream; one of scope EXCHANGE ends the handshake too, and counts as an attempt."""
+    if error.scope is Scope.EXCHANGE and state.exchange is not None:
+        _exchange_failed(state, error)
+    else:
+        _end(state, error)
+
+
+def transport_error(state: ClientState, code: int) -> None:
+    """A bare transport error. Nobody has signed it, so it never costs a permanent key."""
+    error = TransportErrorReceived(code)
+    slot = state.keys.current or state.keys.next
+    circumstances = Circumstances(
+        handshake_unanswered=state.exchange is not None and state.exchange.on_stream,
+        sealed_since_proof=state.sealed_since_proof,
+        plain_since_proof=state.plain_since_proof,
+        key_age=state.now - slot.made_at if slot is not None else 0.0,
+        lost_once=slot is not None and slot.lost_once,
+    )
+    charged = charge(code, circumstances)
+    if charged is Charge.EXCHANGE:
+        _exchange_failed(state, error)
+        return
+    if slot is not None and charged is Charge.TEMPORARY_KEY:
+        state.tell(KeyExpired(key_id=slot.id))
+        state.lose(slot, "the server does not know the temporary key")
+    elif slot is not None and state.sealed_since_proof and code == -404:
+        slot.lost_once = True
+    _end(state, error)
+
+
+def timed_out(state: ClientState, waiting_for: str, seconds: float) -> None:
+    """The stream is silent where it should not be."""
+    _end(state, PeerTimedOut(waiting_for, seconds))
+
+
+def expire(state: ClientState) -> None:
+    """Keys whose time is up, on the server's clock, are gone."""
+    for slot in tuple(state.keys.slots()):
+        if slot.expires_at <= state.server_time:
+            state.tell(KeyExpired(key_id=slot.id))
+            state.lose(slot, "the temporary key has expired")
+
+
+def _exchange_failed(state: ClientState, error: RemoteProtocolError) -> None:
+    """New nonces on the next stream, unless it was the last attempt."""
+    state.end_exchange()
+    state.attempts += 1
+    attempts = state.config.retry.attempts
+    if attempts is not None and state.attempts >= attempts:
+        state.close(ConnectionClosed(error=error))
+    else:
+        _end(state, error)
+
+
+def _end(state: ClientState, error: RemoteProtocolError | None) -> None:
+    retry_at = state.now + state.backoff.failed()
+    state.timers.clear(Timer.EXCHANGE_AGAIN)
+    state.hang_up()
+    state.tell(TransportEnded(error=error, retry_at=retry_at))

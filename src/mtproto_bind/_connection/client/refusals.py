@@ -1,0 +1,78 @@
+"""Messages of ours that the server ignored: https://core.telegram.org/mtproto/service_messages_about_messages."""
+
+from __future__ import annotations
+
+from ..._crypto import Side
+from ..._events import SessionReset
+from ..._ground import id_from_bytes
+from ..._keys import Slot
+from ..._session import Message, Session
+from ..._tl import BadMsgNotification
+from .binding import build_again
+from .state import ClientState
+
+__all__ = ["bad_message", "bad_salt"]
+
+TOO_LOW, TOO_HIGH, TOO_OLD = 16, 17, 20
+"""Codes of bad_msg_notification that say something about the time; the others about numbers that went wrong."""
+
+
+def bad_salt(state: ClientState, slot: Slot, msg_id: int) -> None:
+    """The salt was wrong, and the message (or container) ``msg_id`` was ignored: it leaves again with the new one."""
+    for message in slot.session.sent.named_by(msg_id):
+        if message.about == slot.request:
+            # the same id and the same 104 bytes: the server has not taken them yet
+            slot.session.sent.settle(message.msg_id)
+        else:
+            _take_back(state, slot, message, "refused for its salt")
+
+
+def bad_message(state: ClientState, slot: Slot, thing: BadMsgNotification, server_time: float) -> None:
+    """``server_time``: when the notification was made, server unix seconds."""
+    refused = slot.session.sent.named_by(thing.bad_msg_id)
+    why = f"refused with code {thing.error_code}"
+    if thing.error_code in (TOO_LOW, TOO_HIGH):
+        state.clock = state.clock.told_by_notification(server_time, state.now)
+    if thing.error_code == TOO_OLD:
+        # the server cannot tell any more whether it took the message
+        for message in refused:
+            slot.session.sent.settle(message.msg_id)
+            state.abandon(message.about, False, why)
+        return
+    for message in refused:
+        _take_back(state, slot, message, why)
+    if thing.error_code != TOO_LOW:
+        _new_session(state, slot, why)
+
+
+def _take_back(state: ClientState, slot: Slot, message: Message, why: str) -> None:
+    """The server ignored ``message``. Only if it was sent once has it surely not run."""
+    if message.about == slot.request and slot.request is not None:
+        # the id is sealed in the binding, so another id is another binding
+        build_again(state)
+    elif message.times_sent == 1:
+        slot.session.sent.settle(message.msg_id)
+        state.abandon(message.about, True, why)
+    else:
+        slot.resend = True
+
+
+def _new_session(state: ClientState, slot: Slot, why: str) -> None:
+    """Ids or numbers went wrong beyond mending. Draws session_id, 8 bytes."""
+    old = slot.session
+    if slot is state.keys.next:
+        build_again(state)
+    config = state.config
+    slot.session = Session(
+        old.key,
+        id_from_bytes(config.entropy(8)),
+        Side.CLIENT,
+        crypto=config.crypto,
+        entropy=config.entropy,
+        limits=config.limits,
+        timeouts=config.timeouts,
+    )
+    slot.sessions_seen.clear()
+    for message in old.sent.all():
+        state.abandon(message.about, False, why)
+    state.tell(SessionReset(session_id=old.session_id))

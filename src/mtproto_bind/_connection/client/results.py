@@ -1,0 +1,50 @@
+"""Answers to what was called: https://core.telegram.org/mtproto/service_messages#response-to-an-rpc-query."""
+
+from __future__ import annotations
+
+from ..._errors import Check, require
+from ..._events import CallId, KeyExpired
+from ..._keys import Slot
+from ..._session import Message, RpcError, read_result
+from ..._tl import RpcResult
+from .binding import bind_answered
+from .state import ClientState
+
+__all__ = ["result_came"]
+
+UNBOUND = "AUTH_KEY_PERM_EMPTY"
+"""The server does not hold the temporary key for bound (any more)."""
+STRANGERS = frozenset({"CONNECTION_NOT_INITED", "CONNECTION_LAYER_INVALID"})
+"""The server has forgotten who calls."""
+
+
+def result_came(state: ClientState, slot: Slot, thing: RpcResult) -> None:
+    """An rpc_result under the key of ``slot``. Raises SecurityError(RESULT_TARGET) where nothing waits for it."""
+    message = slot.session.sent.get(thing.req_msg_id)
+    require(message is not None, Check.RESULT_TARGET)
+    if message is None:
+        return
+    result = read_result(thing.result, state.config.limits)
+    slot.session.sent.settle(thing.req_msg_id)
+    if slot.request is not None and message.about == slot.request:
+        bind_answered(state, slot, result)
+    elif isinstance(message.about, int):
+        _call_answered(state, slot, message, CallId(message.about), result)
+
+
+def _call_answered(state: ClientState, slot: Slot, message: Message, call_id: CallId, result: bytes | RpcError) -> None:
+    if not isinstance(result, RpcError):
+        slot.introduced = True
+        state.tell(state.calls.answered(call_id, result))
+        return
+    if result.message == UNBOUND and result.code == 401:
+        # what went out beside this call is refused alike, but only this one is known to be
+        state.abandon(call_id, message.times_sent == 1, result.message)
+        if slot is not state.keys.next:
+            state.tell(KeyExpired(key_id=slot.id))
+            state.lose(slot, result.message)
+    elif result.message in STRANGERS and state.config.api is not None:
+        slot.introduced = False
+        state.abandon(call_id, message.times_sent == 1, result.message)
+    else:
+        state.tell(state.calls.failed(call_id, result))

@@ -1,0 +1,193 @@
+"""What comes under a temporary key: https://core.telegram.org/mtproto/service_messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from ..._errors import Check, Scope, SecurityError, require
+from ..._events import SessionReset, UpdateReceived
+from ..._keys import Slot
+from ..._session import Item, Received, constructor_id, time_of, unpacked, unroll
+from ..._tl import (
+    SERVICE,
+    BadMsgNotification,
+    BadServerSalt,
+    FutureSalts,
+    MsgDetailedInfo,
+    MsgNewDetailedInfo,
+    MsgResendReq,
+    MsgsStateInfo,
+    MsgsStateReq,
+    NewSessionCreated,
+    Ping,
+    Pong,
+    RpcResult,
+    TLObject,
+)
+from ..._wire import Opened, key_id_of
+from .refusals import bad_message, bad_salt
+from .results import result_came
+from .state import ClientState
+
+__all__ = ["receive_sealed"]
+
+OLDEST, NEWEST = 300, 30
+"""Seconds before and after the server's time."""
+EXEMPT = frozenset({BadServerSalt.constructor.id, BadMsgNotification.constructor.id})
+"""How a client learns the time."""
+
+Thing = TypeVar("Thing", bound=TLObject)
+HANDLERS: dict[type[TLObject], Callable[..., None]] = {}
+
+
+def on(
+    kind: type[Thing],
+) -> Callable[[Callable[[ClientState, Slot, Received, Thing], None]], Callable[[ClientState, Slot, Received, Thing], None]]:
+    """The function below takes messages of this kind."""
+
+    def register(
+        handler: Callable[[ClientState, Slot, Received, Thing], None],
+    ) -> Callable[[ClientState, Slot, Received, Thing], None]:
+        HANDLERS[kind] = handler
+        return handler
+
+    return register
+
+
+def receive_sealed(state: ClientState, frame: bytes) -> None:
+    """A sealed message. Raises SecurityError of scope STREAM for one that cannot be the server's."""
+    slot = state.keys.find(key_id_of(frame))
+    require(slot is not None, Check.KEY_KNOWN)
+    if slot is None:
+        return
+    opened = slot.session.open(frame)
+    # a server's ids are odd, so that nobody can send us back what we sent
+    require(opened.msg_id & 1, Check.MSG_ID_PARITY)
+    unrolled = unroll(opened, state.config.limits)
+    state.proven()
+    try:
+        _check_time(state, opened)
+        _check_double(slot, opened.msg_id, opened.seq_no, state.now)
+    except SecurityError as error:
+        state.drop(error)
+        return
+    state.clock = state.clock.told_by_message(time_of(opened.msg_id), state.now)
+    for message in unrolled.messages:
+        try:
+            if unrolled.is_container:
+                require(message.msg_id & 1, Check.MSG_ID_PARITY)
+                _check_double(slot, message.msg_id, message.seq_no, state.now)
+            _receive(state, slot, message)
+        except SecurityError as error:
+            if error.scope is not Scope.MESSAGE:
+                raise
+            state.drop(error)
+
+
+def _receive(state: ClientState, slot: Slot, message: Received) -> None:
+    if message.content_related:
+        slot.session.acks.add(message.msg_id, state.now)
+    body = unpacked(message.body, state.config.limits)
+    if SERVICE.name_of(body) is None:
+        state.tell(UpdateReceived(body=body))
+        return
+    thing = SERVICE.read_whole(body)
+    handler = HANDLERS.get(type(thing))
+    if handler is not None:
+        handler(state, slot, message, thing)
+
+
+def _check_time(state: ClientState, opened: Opened) -> None:
+    """The window holds once the clock is known; a notification is how we learn it, and names a message of ours instead."""
+    if state.clock.certain and constructor_id(opened.body) not in EXEMPT:
+        late = state.server_time - time_of(opened.msg_id)
+        require(-NEWEST <= late <= OLDEST, Check.MSG_ID_WINDOW, f"{late:.0f} s old")
+
+
+def _check_double(slot: Slot, msg_id: int, seq_no: int, now: float) -> None:
+    doubles = slot.session.doubles
+    if doubles.seen(msg_id) and seq_no & 1:
+        # the acknowledgement may have been lost
+        slot.session.acks.add(msg_id, now)
+    require(not doubles.seen(msg_id), Check.MSG_ID_SEEN)
+    doubles.add(msg_id, seq_no)
+
+
+@on(RpcResult)
+def _on_rpc_result(state: ClientState, slot: Slot, _message: Received, thing: RpcResult) -> None:
+    result_came(state, slot, thing)
+
+
+@on(BadServerSalt)
+def _on_bad_server_salt(state: ClientState, slot: Slot, _message: Received, thing: BadServerSalt) -> None:
+    require(slot.session.sent.lately(thing.bad_msg_id), Check.NOTIFICATION_TARGET)
+    slot.salt = thing.new_server_salt
+    bad_salt(state, slot, thing.bad_msg_id)
+
+
+@on(BadMsgNotification)
+def _on_bad_msg_notification(state: ClientState, slot: Slot, message: Received, thing: BadMsgNotification) -> None:
+    require(slot.session.sent.lately(thing.bad_msg_id), Check.NOTIFICATION_TARGET)
+    bad_message(state, slot, thing, time_of(message.msg_id))
+
+
+@on(NewSessionCreated)
+def _on_new_session_created(state: ClientState, slot: Slot, _message: Received, thing: NewSessionCreated) -> None:
+    """The server knew no such session. What was sent before its first message may be lost, or may have run."""
+    if thing.unique_id in slot.sessions_seen:
+        return
+    first = not slot.sessions_seen
+    slot.sessions_seen.add(thing.unique_id)
+    slot.salt = thing.server_salt
+    lost = [message for message in slot.session.sent.all() if message.msg_id < thing.first_msg_id]
+    for message in lost:
+        if message.about != slot.request:
+            slot.session.sent.settle(message.msg_id)
+            state.abandon(message.about, False, "the server began the session anew")
+    if not first:
+        state.tell(SessionReset(session_id=slot.session.session_id))
+
+
+@on(Ping)
+def _on_ping(_state: ClientState, slot: Slot, message: Received, thing: Ping) -> None:
+    slot.outbox.append(_service(Pong(msg_id=message.msg_id, ping_id=thing.ping_id)))
+
+
+@on(FutureSalts)
+def _on_future_salts(_state: ClientState, slot: Slot, _message: Received, thing: FutureSalts) -> None:
+    asked = slot.session.sent.settle(thing.req_msg_id)
+    require(asked is not None and asked.about == "salts", Check.FUTURE_SALTS_ASKED)
+
+
+@on(MsgsStateReq)
+def _on_msgs_state_req(_state: ClientState, slot: Slot, message: Received, thing: MsgsStateReq) -> None:
+    info = bytes(4 if slot.session.doubles.knows(msg_id) else 1 for msg_id in thing.msg_ids)
+    slot.outbox.append(_service(MsgsStateInfo(req_msg_id=message.msg_id, info=info)))
+
+
+@on(MsgDetailedInfo)
+def _on_msg_detailed_info(state: ClientState, slot: Slot, _message: Received, thing: MsgDetailedInfo) -> None:
+    _there_is(state, slot, thing.answer_msg_id)
+
+
+@on(MsgNewDetailedInfo)
+def _on_msg_new_detailed_info(state: ClientState, slot: Slot, _message: Received, thing: MsgNewDetailedInfo) -> None:
+    _there_is(state, slot, thing.answer_msg_id)
+
+
+def _there_is(state: ClientState, slot: Slot, msg_id: int) -> None:
+    """A large answer is there: acknowledge it if it came, else ask for it."""
+    if slot.session.doubles.knows(msg_id):
+        slot.session.acks.add(msg_id, state.now)
+    else:
+        slot.outbox.append(_service(MsgResendReq(msg_ids=(msg_id,))))
+
+
+@on(MsgResendReq)
+def _on_msg_resend_req(_state: ClientState, slot: Slot, _message: Received, _thing: MsgResendReq) -> None:
+    slot.resend = True
+
+
+def _service(thing: TLObject) -> Item:
+    return Item(body=thing.to_bytes(), content_related=False)

@@ -1,0 +1,202 @@
+"""Everything that a client connection remembers. The steps in the files beside this one work on it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from enum import Enum, auto
+from typing import Any, TypeVar
+
+from attrs import define, evolve, field
+
+from ..._calls import Calls
+from ..._config import ClientConfig
+from ..._errors import Check, SecurityError
+from ..._events import CallFailed, CallId, ConnectionClosed, NotRun, OutcomeUnknown
+from ..._handshake import ClientTools, Purpose, State
+from ..._keys import Backoff, Keys, Slot
+from ..._questions import Computation, Event, Question
+from ..._session import MessageIds, ServerClock
+from ..._wire import Stream
+from ..asked import Asked
+from ..timers import Timers
+
+__all__ = ["ClientState", "Exchange", "Timer"]
+
+T = TypeVar("T")
+
+
+class Timer(Enum):
+    """What a client waits for."""
+
+    HANDSHAKE_ANSWER = auto()
+    EXCHANGE_AGAIN = auto()
+    """Until then no handshake begins."""
+    BINDING_REQUIRED = auto()
+    BIND_ANSWER = auto()
+    BIND_AGAIN = auto()
+    DRAIN = auto()
+    """Until then a sealed binding waits for the answers under the old key."""
+    DRAINED = auto()
+    """Then the old key is gone."""
+    FRAME = auto()
+    IDLE = auto()
+
+
+@define
+class Exchange:
+    """One handshake: where it stands, and what of it is on the present stream."""
+
+    purpose: Purpose
+    state: State
+    nonce: bytes = field(repr=False)
+    asked_at: float
+    """Our unix seconds when the present request was ready."""
+    told_at: tuple[float, float]
+    """When server_time was asked for and when it came, both ours."""
+    unsent: bool = True
+    on_stream: bool = False
+    """The request left on the present stream, and its answer has not come."""
+
+
+@define(eq=False)
+class ClientState:
+    """The values, and the few ways to change several of them that must change together."""
+
+    config: ClientConfig
+    tools: ClientTools
+    keys: Keys
+    calls: Calls
+    backoff: Backoff
+    clock: ServerClock = field(factory=ServerClock)
+    timers: Timers = field(factory=Timers)
+    asked: Asked = field(factory=Asked)
+    events: deque[Event] = field(factory=deque)
+    plain_ids: MessageIds = field(factory=MessageIds)
+    exchange: Exchange | None = None
+    finished_nonces: deque[bytes] = field(factory=lambda: deque(maxlen=8), repr=False)
+    """Handshakes of before; an answer that comes late for one of them is of no interest."""
+    attempts: int = 0
+    """Failed exchanges."""
+    refusals: int = 0
+    """Refused bindings in a row."""
+    now: float = float("-inf")
+
+    # of the present stream
+    stream: Stream | None = None
+    lost: bool = False
+    """The stream has ended; what it brought is still read."""
+    last_words: bytes = field(default=b"", repr=False)
+    sealed_since_proof: bool = False
+    plain_since_proof: bool = False
+    ping_out: bool = False
+
+    settled: bool = False
+    """The owner has every event; only then is anything begun."""
+    closing: bool = False
+    closed: bool = False
+    dropped: dict[Check, int] = field(factory=dict)
+    """Messages that were dropped, by the rule that they broke."""
+    numbers: int = 0
+
+    def at(self, now: float) -> None:
+        """Our clock says ``now``. If it went back, every deadline moves with it, and the server's time is doubted."""
+        back = now - self.now
+        if back < 0:
+            self.timers.shift(back)
+            self.calls.shift(back)
+            for slot in self.keys.slots():
+                slot.session.acks.shift(back)
+                slot.made_at += back
+            if self.exchange is not None:
+                self.exchange.asked_at += back
+            # the server's clock has not jumped
+            self.clock = evolve(self.clock, offset=self.clock.offset - back).doubted() if self.clock.certain else self.clock
+        self.now = now
+
+    def tell(self, events: Event | Iterable[Event]) -> None:
+        """Tell the owner; nothing is begun on the wire before the owner has it."""
+        self.settled = False
+        if isinstance(events, Event):
+            self.events.append(events)
+        else:
+            self.events.extend(events)
+
+    def ask(self, question: Question[T], then: Callable[[T, float], None]) -> None:
+        """Ask the owner, and go on meanwhile."""
+        self.tell(self.asked.ask(question, then))
+
+    def compute(self, work: Any, then: Callable[[Any, float], None]) -> int:
+        """Have ``work`` computed; the number of the question."""
+        number = self.asked.next_number()
+        self.ask(Computation(number=number, work=work, crypto=self.config.crypto), then)
+        return number
+
+    def proven(self) -> None:
+        """Something authenticated came: this stream and the key are good."""
+        self.sealed_since_proof = False
+        self.plain_since_proof = False
+        self.ping_out = False
+        self.backoff.succeeded()
+        self.timers.set(Timer.IDLE, self.now + self.config.timeouts.idle)
+
+    def drop(self, error: SecurityError) -> None:
+        """Count a message that broke a rule and is of no consequence."""
+        self.dropped[error.check] = self.dropped.get(error.check, 0) + 1
+
+    @property
+    def server_time(self) -> float:
+        return self.clock.time(self.now)
+
+    def close(self, event: ConnectionClosed) -> None:
+        """The end: every call is told what became of it, and nothing is sent any more."""
+        for call in self.calls.all():
+            reason = NotRun("the connection was closed") if call.msg_id is None else OutcomeUnknown("the connection was closed")
+            self.calls.end(call.id)
+            self.tell(CallFailed(call_id=call.id, reason=reason))
+        self.asked.withdraw_all()
+        self.end_exchange()
+        self.timers = Timers()
+        self.closed = True
+        self.hang_up()
+        self.tell(event)
+
+    def end_exchange(self) -> None:
+        """The handshake is over, one way or the other."""
+        if self.exchange is not None:
+            self.finished_nonces.append(self.exchange.nonce)
+        self.exchange = None
+        self.timers.clear(Timer.HANDSHAKE_ANSWER)
+
+    def hang_up(self) -> None:
+        """The stream is done with; what is framed already may still leave once."""
+        if self.stream is not None and not self.lost:
+            self.last_words = self.stream.data_to_send()
+        self.stream = None
+        self.lost = False
+        self.sealed_since_proof = self.plain_since_proof = self.ping_out = False
+        for name in (Timer.HANDSHAKE_ANSWER, Timer.BIND_ANSWER, Timer.FRAME, Timer.IDLE):
+            self.timers.clear(name)
+        if self.exchange is not None:
+            self.exchange.on_stream = False
+
+    def forget_binding(self) -> None:
+        """No binding is on its way any more."""
+        if self.keys.next is not None:
+            self.keys.next.request = self.keys.next.binding = None
+        for name in (Timer.BINDING_REQUIRED, Timer.BIND_ANSWER, Timer.DRAIN):
+            self.timers.clear(name)
+
+    def lose(self, slot: Slot, why: str, *, unrun: frozenset[int] = frozenset()) -> None:
+        """``slot`` is gone, with its session; ``unrun``: messages that surely did not run."""
+        if slot is self.keys.next:
+            self.forget_binding()
+        self.keys.drop(slot)
+        for message in slot.session.sent.all():
+            self.abandon(message.about, message.msg_id in unrun, why)
+
+    def abandon(self, about: object, unrun: bool, why: str) -> None:
+        """A message will have no answer any more."""
+        if isinstance(about, int):
+            told = self.calls.unrun if unrun else self.calls.unsure
+            self.tell(told(CallId(about), why))

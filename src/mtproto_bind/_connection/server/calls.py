@@ -1,0 +1,67 @@
+"""API queries: unwrapped, let through or not, and handed to the owner; or a binding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..._errors import Check, MalformedMessage, SecurityError, UnexpectedMessage, require
+from ..._events import CallReceived
+from ..._handshake import KeyKind
+from ..._session import Received, RpcError, constructor_id
+from ..._tl import API, BindTempAuthKey
+from .binding import Asker, bind
+from .queries import ALLOWED_UNBOUND, Query, peel
+from .sessions import ServerSession
+
+if TYPE_CHECKING:
+    from .connection import ServerConnection
+
+__all__ = ["receive_query"]
+
+NOT_BOUND = RpcError(401, "AUTH_KEY_PERM_EMPTY")
+NOT_READABLE = RpcError(400, "INPUT_FETCH_ERROR")
+
+
+def receive_query(connection: ServerConnection, key_id: int, one: ServerSession, message: Received) -> None:
+    """One API query, in whatever wrappers it came."""
+    try:
+        query = peel(message.body, connection.server.config.limits)
+        request = _read_binding(query)
+    except (MalformedMessage, UnexpectedMessage, SecurityError):
+        # this query only: what stands around it was in order
+        one.answer(message.msg_id, NOT_READABLE.to_bytes())
+        return
+    if request is not None:
+        bind(connection, Asker(key_id, one, message.msg_id), request)
+        return
+    try:
+        _let_through(connection, key_id, query)
+    except SecurityError:
+        one.answer(message.msg_id, NOT_BOUND.to_bytes())
+        return
+    one.running[message.msg_id] = None
+    connection.tell(
+        CallReceived(
+            key_id=key_id,
+            session_id=one.session.session_id,
+            msg_id=message.msg_id,
+            body=query.body,
+            layer=query.layer,
+            after=query.after,
+            updates=query.updates,
+        )
+    )
+
+
+def _read_binding(query: Query) -> BindTempAuthKey | None:
+    if constructor_id(query.body) != BindTempAuthKey.constructor.id:
+        return None
+    request = API.read_whole(query.body)
+    return request if isinstance(request, BindTempAuthKey) else None
+
+
+def _let_through(connection: ServerConnection, key_id: int, query: Query) -> None:
+    """A temporary key that is not bound calls only what it may, whatever it is wrapped in."""
+    record = connection.server.cached_key(key_id)
+    free = record is not None and (record.kind is KeyKind.PERMANENT or record.bound_to is not None)
+    require(free or constructor_id(query.body) in ALLOWED_UNBOUND, Check.UNBOUND_CALL)

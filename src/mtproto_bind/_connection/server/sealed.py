@@ -1,0 +1,184 @@
+"""What comes under a key: opened, checked as a whole, and only then acted upon.
+
+https://core.telegram.org/mtproto/service_messages_about_messages
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from ..._crypto import Side
+from ..._errors import Check, Scope, SecurityError, require
+from ..._questions import KeyNeeded, StoredKey
+from ..._session import REPLY, UNASKED, Item, Received, Unrolled, constructor_id, time_of, unroll
+from ..._tl import (
+    SERVICE,
+    BadMsgNotification,
+    BadServerSalt,
+    GzipPacked,
+    MsgResendReq,
+    MsgsAck,
+    MsgsAllInfo,
+    MsgsStateReq,
+    NewSessionCreated,
+    TLObject,
+)
+from ..._wire import Opened, key_id_of, open_sealed
+from .calls import receive_query
+from .service import receive_service
+from .sessions import ServerSession
+
+if TYPE_CHECKING:
+    from .connection import ServerConnection
+
+__all__ = ["receive_sealed"]
+
+OLDEST, NEWEST = 300, 30
+"""Seconds before and after our time."""
+CODES = {Check.CLIENT_MSG_ID: 18, Check.CONTAINER_SEEN: 19, Check.SEQ_NO_EVEN: 34, Check.SEQ_NO_ODD: 35}
+QUERIES = frozenset({GzipPacked.constructor.id})
+"""Known to the service schema, and an API query all the same."""
+
+
+@frozen
+class Prepared:
+    """One message, read. ``service``: None for an API query."""
+
+    message: Received
+    service: TLObject | None
+
+
+def receive_sealed(connection: ServerConnection, frame: bytes) -> None:
+    """A sealed message. Raises SecurityError(KEY_KNOWN) for a key that nobody has."""
+    key_id = key_id_of(frame)
+    known = connection.server.cached_key(key_id)
+    if known is not None:
+        _open(connection, known, frame)
+        return
+
+    def found(record: StoredKey | None, _now: float) -> None:
+        require(record is not None, Check.KEY_KNOWN, "the owner has no such key")
+        if record is not None:
+            connection.server.cache_key(record)
+            _open(connection, record, frame)
+
+    connection.ask(KeyNeeded(number=connection.asked.next_number(), key_id=key_id), found)
+
+
+def _open(connection: ServerConnection, record: StoredKey, frame: bytes) -> None:
+    require(record.expires_at is None or connection.now < record.expires_at, Check.KEY_KNOWN, "the key has expired")
+    config = connection.server.config
+    opened = open_sealed(frame, record.key, Side.CLIENT, config.crypto)
+    unrolled = unroll(opened, config.limits)
+    prepared = [_prepare(message, config.limits.ids) for message in unrolled.messages]
+    one = connection.server.sessions.open(record, opened.session_id)
+    connection.attach(one)
+    try:
+        _check(one, opened, unrolled, prepared, connection.now)
+    except SecurityError as error:
+        if error.scope is not Scope.MESSAGE:
+            raise
+        _refuse(one, opened, prepared, error, connection.now)
+        return
+    # all or nothing has been decided; now the effects
+    if unrolled.is_container:
+        one.session.doubles.add(opened.msg_id, opened.seq_no)
+    _announce(one, unrolled, connection.now)
+    connection.do_next([partial(_take, connection, record.key.id, one, each) for each in prepared])
+
+
+def _prepare(message: Received, most_ids: int) -> Prepared:
+    """Read a service message. Raises MalformedMessage, SecurityError(ID_COUNT)."""
+    if SERVICE.name_of(message.body) is None or constructor_id(message.body) in QUERIES:
+        return Prepared(message, None)
+    service = SERVICE.read_whole(message.body)
+    if isinstance(service, MsgsAck | MsgsStateReq | MsgResendReq | MsgsAllInfo):
+        require(len(service.msg_ids) <= most_ids, Check.ID_COUNT)
+    return Prepared(message, service)
+
+
+def _check(one: ServerSession, opened: Opened, unrolled: Unrolled, prepared: list[Prepared], now: float) -> None:
+    """Everything that is answered by a notification. Raises SecurityError of scope MESSAGE."""
+    for msg_id in (opened.msg_id, *(each.message.msg_id for each in prepared)):
+        require(msg_id % 4 == 0, Check.CLIENT_MSG_ID)
+    # the window holds for the outer id: inside a container old messages are sent again
+    require(-NEWEST <= now - time_of(opened.msg_id) <= OLDEST, Check.MSG_ID_WINDOW)
+    require(one.salts.accepts(opened.salt, now), Check.SERVER_SALT)
+    if unrolled.is_container:
+        require(not one.session.doubles.knows(opened.msg_id), Check.CONTAINER_SEEN)
+        require(opened.seq_no % 2 == 0, Check.SEQ_NO_EVEN)
+    for each in prepared:
+        if isinstance(each.service, MsgsAck):
+            require(each.message.seq_no % 2 == 0, Check.SEQ_NO_EVEN)
+        if each.service is None:
+            require(each.message.seq_no % 2 == 1, Check.SEQ_NO_ODD)
+        if not one.session.doubles.seen(each.message.msg_id):
+            require(_order(one, each.message) is None, Check.SEQ_NO_ORDER)
+
+
+def _order(one: ServerSession, message: Received) -> int | None:
+    """32 or 33 where seq_no does not grow with msg_id; the neighbours suffice, since those before were in order."""
+    below, above = one.session.doubles.neighbours(message.msg_id)
+    odd = message.seq_no % 2
+    if below is not None and (message.seq_no < below or (message.seq_no == below and odd)):
+        return 32
+    if above is not None and (message.seq_no > above or (message.seq_no == above and odd)):
+        return 33
+    return None
+
+
+def _refuse(one: ServerSession, opened: Opened, prepared: list[Prepared], error: SecurityError, now: float) -> None:
+    """The whole message is ignored, and the client told why and how to mend it."""
+    bad = {"bad_msg_id": opened.msg_id, "bad_msg_seqno": opened.seq_no}
+    if error.check is Check.SERVER_SALT:
+        one.say(_reply(BadServerSalt(**bad, error_code=48, new_server_salt=one.salts.current(now))))
+        return
+    code = CODES.get(error.check, 0)
+    if error.check is Check.MSG_ID_WINDOW:
+        code = 16 if time_of(opened.msg_id) < now else 17
+    elif error.check is Check.SEQ_NO_ORDER:
+        code = next(filter(None, (_order(one, each.message) for each in prepared)), 0)
+    one.say(_reply(BadMsgNotification(**bad, error_code=code)))
+
+
+def _announce(one: ServerSession, unrolled: Unrolled, now: float) -> None:
+    """new_session_created for the first message of a session, and again if a message with a lower id turns up."""
+    first = unrolled.first_msg_id
+    if one.announced_from is not None and first >= one.announced_from:
+        return
+    one.announced_from = first
+    created = NewSessionCreated(first_msg_id=first, unique_id=one.unique_id, server_salt=one.salts.current(now))
+    one.say(Item(body=created.to_bytes(), content_related=True, keep=True, remainder=UNASKED))
+
+
+def _take(connection: ServerConnection, key_id: int, one: ServerSession, prepared: Prepared) -> None:
+    message, doubles = prepared.message, one.session.doubles
+    if doubles.seen(message.msg_id):
+        _double(connection, one, message)
+        return
+    doubles.add(message.msg_id, message.seq_no)
+    if message.content_related:
+        one.session.acks.add(message.msg_id, connection.now)
+    if prepared.service is not None:
+        receive_service(connection, key_id, one, message, prepared.service)
+    else:
+        receive_query(connection, key_id, one, message)
+
+
+def _double(connection: ServerConnection, one: ServerSession, message: Received) -> None:
+    """A message that came before never runs again; its answer may have been lost."""
+    if not one.session.doubles.knows(message.msg_id):
+        # too old to tell
+        bad = BadMsgNotification(bad_msg_id=message.msg_id, bad_msg_seqno=message.seq_no, error_code=20)
+        one.say(_reply(bad))
+    elif one.answer_kept(message.msg_id):
+        one.repeat_answer(message.msg_id)
+    elif message.content_related:
+        one.session.acks.add(message.msg_id, connection.now)
+
+
+def _reply(thing: TLObject) -> Item:
+    return Item(body=thing.to_bytes(), content_related=False, remainder=REPLY)

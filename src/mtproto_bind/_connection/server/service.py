@@ -1,0 +1,94 @@
+"""Service messages of a client: https://core.telegram.org/mtproto/service_messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..._events import UpdateAcknowledged
+from ..._session import REPLY, Item, Received
+from ..._tl import (
+    DestroyAuthKey,
+    DestroyAuthKeyFail,
+    DestroySession,
+    DestroySessionNone,
+    DestroySessionOk,
+    FutureSalts,
+    GetFutureSalts,
+    MsgResendReq,
+    MsgsAck,
+    MsgsStateInfo,
+    MsgsStateReq,
+    Ping,
+    PingDelayDisconnect,
+    Pong,
+    RpcAnswerUnknown,
+    RpcDropAnswer,
+    TLObject,
+)
+from .sessions import ServerSession, Update
+
+if TYPE_CHECKING:
+    from .connection import ServerConnection
+
+__all__ = ["receive_service"]
+
+MOST_SALTS = 64
+UNKNOWN, NOT_RECEIVED, TOO_HIGH, RECEIVED = 1, 2, 3, 4
+"""Bytes of msgs_state_info."""
+
+
+def receive_service(connection: ServerConnection, key_id: int, one: ServerSession, message: Received, thing: TLObject) -> None:
+    """Act on one service message; those that only a server sends are ignored."""
+    match thing:
+        case MsgsAck():
+            _acknowledge(connection, key_id, one, thing)
+        case Ping() | PingDelayDisconnect():
+            if isinstance(thing, PingDelayDisconnect):
+                connection.disconnect_after(thing.disconnect_delay)
+            _say(one, Pong(msg_id=message.msg_id, ping_id=thing.ping_id))
+        case GetFutureSalts():
+            one.session.acks.drop(message.msg_id)
+            salts = one.salts.future(min(max(thing.num, 1), MOST_SALTS), connection.now)
+            _say(one, FutureSalts(req_msg_id=message.msg_id, now=int(connection.now), salts=salts))
+        case MsgsStateReq():
+            one.session.acks.drop(message.msg_id)
+            info = bytes(_state(one, msg_id) for msg_id in thing.msg_ids)
+            _say(one, MsgsStateInfo(req_msg_id=message.msg_id, info=info))
+        case MsgResendReq():
+            one.resend = True
+        case RpcDropAnswer():
+            one.answer(message.msg_id, RpcAnswerUnknown().to_bytes())
+        case DestroySession():
+            _say(one, _destroy(connection, key_id, one, thing))
+        case DestroyAuthKey():
+            # the owner's store has them, and nobody has asked it yet
+            _say(one, DestroyAuthKeyFail())
+        case _:
+            pass
+
+
+def _acknowledge(connection: ServerConnection, key_id: int, one: ServerSession, thing: MsgsAck) -> None:
+    for msg_id in thing.msg_ids:
+        message = one.session.sent.settle(msg_id)
+        if message is not None and isinstance(message.about, Update):
+            connection.tell(UpdateAcknowledged(key_id=key_id, session_id=one.session.session_id, body=message.about.body))
+
+
+def _state(one: ServerSession, msg_id: int) -> int:
+    known = one.session.doubles.range()
+    if one.session.doubles.knows(msg_id):
+        return RECEIVED
+    if known is None or msg_id > known[1]:
+        return TOO_HIGH
+    return NOT_RECEIVED if msg_id > known[0] else UNKNOWN
+
+
+def _destroy(connection: ServerConnection, key_id: int, one: ServerSession, thing: DestroySession) -> TLObject:
+    other = thing.session_id != one.session.session_id
+    if other and connection.server.sessions.end(key_id, thing.session_id):
+        return DestroySessionOk(session_id=thing.session_id)
+    return DestroySessionNone(session_id=thing.session_id)
+
+
+def _say(one: ServerSession, thing: TLObject) -> None:
+    one.say(Item(body=thing.to_bytes(), content_related=False, remainder=REPLY))

@@ -1,0 +1,130 @@
+"""Temporary keys, each in its slot, from made to gone. (While it is being made it is a handshake.)"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from enum import Enum, auto
+
+from attrs import define, field
+
+from .._config import ExternalKey, PendingKey
+from .._questions import PermanentKey
+from .._session import Item, Session
+from .._wire import BindingRequest
+
+__all__ = ["STEPS", "Keys", "Slot", "SlotState"]
+
+
+class SlotState(Enum):
+    """Where a temporary key stands."""
+
+    UNBOUND = auto()
+    BINDING = auto()
+    BOUND = auto()
+    DRAINING = auto()
+    """Another one is bound; answers still come under this one."""
+    GONE = auto()
+
+
+STEPS: Mapping[SlotState, frozenset[SlotState]] = {
+    SlotState.UNBOUND: frozenset({SlotState.BINDING, SlotState.GONE}),
+    SlotState.BINDING: frozenset({SlotState.BOUND, SlotState.UNBOUND, SlotState.GONE}),
+    SlotState.BOUND: frozenset({SlotState.DRAINING, SlotState.GONE}),
+    SlotState.DRAINING: frozenset({SlotState.GONE}),
+    SlotState.GONE: frozenset(),
+}
+"""From UNBOUND no way leads to traffic but through a binding."""
+
+
+@define(eq=False)
+class Slot:
+    """One temporary key with its session."""
+
+    session: Session
+    salt: int = field(repr=False)
+    expires_at: int
+    """Server unix seconds."""
+    lifetime: int
+    """Seconds that were asked for."""
+    made_at: float
+    """Our unix seconds."""
+    state: SlotState = SlotState.UNBOUND
+    request: BindingRequest | None = None
+    """The binding that is out; its message id and seq_no are reserved."""
+    binding: Item | None = None
+    """The sealed binding, from when it is at hand to its answer."""
+    renew_at: float | None = None
+    """Server unix seconds; None while it is not bound."""
+    introduced: bool = False
+    """The server has answered a call in which initConnection said who we are."""
+    lost_once: bool = False
+    """A -404 has come for this key while it was younger than a minute."""
+    resend: bool = False
+    """The stream is new: what is unanswered leaves again."""
+    sessions_seen: set[int] = field(factory=set, repr=False)
+    """unique_id of every new_session_created."""
+    outbox: deque[Item] = field(factory=deque, repr=False)
+    """Service messages that are due."""
+
+    @property
+    def id(self) -> int:
+        """The id of the temporary key."""
+        return self.session.key.id
+
+    @property
+    def bind_left(self) -> bool:
+        """The binding is on its way to the server."""
+        return self.request is not None and self.session.sent.get(self.request.msg_id) is not None
+
+    def move(self, state: SlotState) -> None:
+        """Go on to ``state``; only along :data:`STEPS`."""
+        if state not in STEPS[self.state]:
+            raise ValueError(f"a key does not go from {self.state.name} to {state.name}")
+        self.state = state
+
+
+@define(eq=False)
+class Keys:
+    """All keys of a client connection: one permanent, one in use, one that will follow it, and those that drain."""
+
+    permanent: PermanentKey | ExternalKey | PendingKey | None
+    current: Slot | None = None
+    next: Slot | None = None
+    draining: list[Slot] = field(factory=list)
+
+    @property
+    def permanent_id(self) -> int | None:
+        """The id of the permanent key, if it is known."""
+        if isinstance(self.permanent, PermanentKey):
+            return self.permanent.key.id
+        return self.permanent.id if isinstance(self.permanent, ExternalKey) else None
+
+    def slots(self) -> Iterator[Slot]:
+        """Every key that still counts, the oldest first."""
+        yield from self.draining
+        for slot in (self.current, self.next):
+            if slot is not None:
+                yield slot
+
+    def find(self, key_id: int) -> Slot | None:
+        """The slot of a key that still counts."""
+        return next((slot for slot in self.slots() if slot.id == key_id), None)
+
+    def swap(self) -> Slot | None:
+        """The next key is bound: it is the current one now. Returns the one before, which drains."""
+        old, self.current, self.next = self.current, self.next, None
+        if old is not None:
+            old.move(SlotState.DRAINING)
+            self.draining.append(old)
+        return old
+
+    def drop(self, slot: Slot) -> None:
+        """``slot`` is gone."""
+        slot.move(SlotState.GONE)
+        if slot is self.current:
+            self.current = None
+        elif slot is self.next:
+            self.next = None
+        else:
+            self.draining.remove(slot)

@@ -1,0 +1,318 @@
+"""Two ends on a virtual clock: a client, a server and its owner, and the network between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from .._config import ClientConfig, ServerConfig
+from .._connection import ClientConnection, Server, ServerConnection
+from .._crypto import PrivateKey
+from .._events import CallReceived, ConnectionClosed, TransportEnded
+from .._limits import Limits, Timeouts
+from .._questions import (
+    NEED_DATA,
+    Binding,
+    BindRequested,
+    Computation,
+    Event,
+    HandshakeAdvanced,
+    HandshakeNeeded,
+    KeyNeeded,
+    KeyOffered,
+    Question,
+    Stored,
+    StoredKey,
+)
+from .._wire import Transport
+from .cheap import CheapCrypto
+from .entropy import SeededEntropy
+from .network import Direction, Network
+
+__all__ = ["Owner", "Pair", "make_client_config", "make_server_config"]
+
+MANY_STEPS = 100_000
+"""A run of more steps than this between two moments of the clock goes round in circles."""
+
+
+class Owner:
+    """The owner of a server, in memory: keys, bindings, and what calls answer.
+
+    ``handle_call``: from the body of a call to the body of its result; by default the call itself.
+    """
+
+    def __init__(self, handle_call: Callable[[bytes], bytes] = lambda body: body) -> None:
+        self.keys: dict[int, StoredKey] = {}
+        self.bindings: dict[tuple[int, bool], int] = {}
+        self.handshakes: dict[tuple[bytes, bytes], bytes] = {}
+        self.ran: list[bytes] = []
+        self.handle_call = handle_call
+
+    def answer(self, question: Question[Any]) -> Any:
+        """The answer to any question of a server."""
+        match question:
+            case Computation():
+                return question.run()
+            case KeyOffered(record=record):
+                if record.key.id in self.keys:
+                    return Stored.TAKEN
+                self.keys[record.key.id] = record
+                return Stored.KEPT
+            case KeyNeeded():
+                return self.keys.get(question.key_id)
+            case BindRequested():
+                return self._bind(question)
+            case HandshakeNeeded():
+                return self.handshakes.get((question.nonce, question.server_nonce))
+            case HandshakeAdvanced():
+                return self._advance(question)
+            case _:
+                raise TypeError(f"a server asks no {type(question).__name__}")
+
+    def _bind(self, question: BindRequested) -> Binding:
+        old = self.bindings.get((question.permanent_key_id, question.media))
+        if old in self.keys:
+            self.keys[old] = evolve(self.keys[old], bound_to=None)
+        new = self.keys[question.temporary_key_id]
+        self.keys[question.temporary_key_id] = evolve(new, bound_to=question.permanent_key_id)
+        self.bindings[question.permanent_key_id, question.media] = question.temporary_key_id
+        return Binding.MADE
+
+    def _advance(self, question: HandshakeAdvanced) -> bool:
+        name = (question.nonce, question.server_nonce)
+        if self.handshakes.get(name) != question.before:
+            return False
+        self.handshakes.pop(name, None)
+        if question.after is not None:
+            self.handshakes[name] = question.after
+        return True
+
+
+@frozen
+class Told:
+    """An event, and the virtual time at which it was told."""
+
+    at: float
+    event: Event = field()
+
+
+class Pair:
+    """Drives a client against a server until nothing happens any more, or as far as you like.
+
+    ``now`` is the server's time; the client's clock is ``client_skew`` seconds ahead of it. Events are kept in ``told``
+    (client) and ``server_told``. With ``hold`` set, computations of the client are kept in ``held`` instead of run.
+    The client's questions other than computations are answered by ``answer_client``, from question to value; where it
+    returns None they stay open.
+    """
+
+    def __init__(
+        self,
+        client: ClientConnection,
+        server: Server,
+        *,
+        network: Network | None = None,
+        owner: Owner | None = None,
+        transport: Transport | None = None,
+        start: float = 1_800_000_000.25,
+        client_skew: float = 0.0,
+        answer_client: Callable[[Question[Any]], Any] = lambda _question: None,
+    ) -> None:
+        self.client = client
+        self.server = server
+        self.network = network if network is not None else Network()
+        self.owner = owner if owner is not None else Owner()
+        self.transport = transport if transport is not None else Transport()
+        self.now = start
+        self.client_skew = client_skew
+        self.answer_client = answer_client
+        self.told: list[Told] = []
+        self.server_told: list[Told] = []
+        self.held: list[Computation[Any]] = []
+        self.hold = False
+        self.link: ServerConnection | None = None
+        self.streams = 0
+        self._dial_at: float | None = start
+        self._client_up = False
+        self._closed = False
+
+    # ---- driving
+
+    def run(self, seconds: float, until: Callable[[Pair], bool] = lambda _pair: False) -> bool:
+        """Let ``seconds`` pass, or fewer if ``until`` becomes true; whether it did."""
+        end = self.now + seconds
+        while True:
+            self._settle()
+            if until(self):
+                return True
+            at = self._next_moment()
+            if at is None or at > end:
+                self.now = end
+                return False
+            self.now = max(self.now, at)
+            self._pass_time()
+
+    def run_until(self, kind: type[Event], seconds: float = 60.0) -> Event:
+        """The next event of ``kind`` that the client is told; AssertionError where none comes in time."""
+        seen = len(self.told)
+        found = self.run(seconds, lambda pair: any(type(told.event) is kind for told in pair.told[seen:]))
+        if not found:
+            names = [type(told.event).__name__ for told in self.told]
+            raise AssertionError(f"no {kind.__name__} within {seconds:g} s; told were {names}; {self.client.status}")
+        return next(told.event for told in self.told[seen:] if type(told.event) is kind)
+
+    def cut(self) -> None:
+        """The present stream is lost, for both ends, with everything under way."""
+        self.network.end(self.streams)
+        self._tell_cut()
+
+    @property
+    def client_now(self) -> float:
+        """What the client's clock says."""
+        return self.now + self.client_skew
+
+    def events(self, kind: type[Event]) -> list[Any]:
+        """What the client was told of one kind."""
+        return [told.event for told in self.told if type(told.event) is kind]
+
+    def server_events(self, kind: type[Event]) -> list[Any]:
+        """What the server's owner was told of one kind."""
+        return [told.event for told in self.server_told if type(told.event) is kind]
+
+    # ---- inside
+
+    def _settle(self) -> None:
+        """Everything that happens without time passing."""
+        for _ in range(MANY_STEPS):
+            if not (self._step_client() | self._step_server()):
+                return
+        raise AssertionError("the machines go round in circles")
+
+    def _step_client(self) -> bool:
+        moved = False
+        while (event := self.client.next_event()) is not NEED_DATA:
+            moved = True
+            self._client_event(event)
+        if data := self.client.data_to_send(self.client_now):
+            moved = True
+            self.network.write(data, Direction.TO_SERVER, self.streams, self.now)
+        return moved
+
+    def _client_event(self, event: Event) -> None:
+        if isinstance(event, Computation):
+            if self.hold:
+                self.held.append(event)
+            else:
+                self.client.answer(event, event.run(), self.client_now)
+            return
+        self.told.append(Told(self.now, event))
+        if isinstance(event, TransportEnded | ConnectionClosed):
+            self._hang_up()
+            self._closed = isinstance(event, ConnectionClosed)
+            self._dial_at = event.retry_at - self.client_skew if isinstance(event, TransportEnded) else None
+        elif isinstance(event, Question):
+            value = self.answer_client(event)
+            if value is not None:
+                self.client.answer(event, value, self.client_now)
+
+    def _hang_up(self) -> None:
+        """The client closes its stream; what it wrote last still arrives."""
+        if data := self.client.data_to_send(self.client_now):
+            self.network.write(data, Direction.TO_SERVER, self.streams, self.now)
+        self._client_up = False
+        if self.link is not None:
+            for piece in self.network.take_due(float("inf")):
+                if piece.direction is Direction.TO_SERVER:
+                    self.link.receive_data(piece.data, self.now)
+            self.link.transport_lost(self.now)
+        self.network.end(self.streams)
+
+    def _step_server(self) -> bool:
+        moved = False
+        while self.link is not None and (event := self.link.next_event()) is not NEED_DATA:
+            moved = True
+            self._server_event(self.link, event)
+        if self.link is not None and (data := self.link.data_to_send(self.now)):
+            moved = True
+            self.network.write(data, Direction.TO_CLIENT, self.streams, self.now)
+        return moved
+
+    def _server_event(self, link: ServerConnection, event: Event) -> None:
+        if isinstance(event, Question):
+            link.answer(event, self.owner.answer(event), self.now)
+            return
+        self.server_told.append(Told(self.now, event))
+        if isinstance(event, CallReceived):
+            self.owner.ran.append(event.body)
+            link.send_result(event, self.owner.handle_call(event.body), self.now)
+        elif isinstance(event, ConnectionClosed):
+            if data := link.data_to_send(self.now):
+                self.network.write(data, Direction.TO_CLIENT, self.streams, self.now)
+            self.link = None
+            self.network.cut_streams.add(self.streams)
+
+    def _next_moment(self) -> float | None:
+        deadline = self.client.next_deadline()
+        moments = [self.network.next_due(), self.server.next_deadline(), None if self._client_up else self._dial_at]
+        moments.append(None if deadline is None else deadline - self.client_skew)
+        moments.append(self.link.next_deadline() if self.link is not None else None)
+        if self.network.cut_streams:
+            moments.append(self.now + self.network.latency)
+        return min((at for at in moments if at is not None), default=None)
+
+    def _pass_time(self) -> None:
+        for piece in self.network.take_due(self.now):
+            self._deliver(piece.direction, piece.data)
+        if self.streams in self.network.cut_streams and self.network.next_due() is None:
+            self._tell_cut()
+        self.network.cut_streams -= set(range(self.streams))
+        self.server.handle_timeout(self.now)
+        if self.link is not None:
+            self.link.handle_timeout(self.now)
+        self.client.handle_timeout(self.client_now)
+        if not self._client_up and self._dial_at is not None and self._dial_at <= self.now and not self._closed:
+            self._dial()
+
+    def _deliver(self, direction: Direction, data: bytes) -> None:
+        if direction is Direction.TO_CLIENT and self._client_up:
+            self.client.receive_data(data, self.client_now)
+        elif direction is Direction.TO_SERVER and self.link is not None:
+            self.link.receive_data(data, self.now)
+
+    def _dial(self) -> None:
+        self.streams += 1
+        self.link = self.server.accept(Transport.detect(), "client", self.now)
+        self._client_up, self._dial_at = True, None
+        self.client.transport_opened(self.transport, self.client_now)
+
+    def _tell_cut(self) -> None:
+        self.network.cut_streams.discard(self.streams)
+        if self._client_up:
+            self.client.transport_lost(self.client_now)
+        if self.link is not None:
+            self.link.transport_lost(self.now)
+
+
+def make_server_config(private_key: PrivateKey, *, seed: bytes = b"server", **changes: Any) -> ServerConfig:
+    """A server for tests: everything that is drawn follows from ``seed``, powers are remembered."""
+    settings: dict[str, Any] = {
+        "private_keys": (private_key,),
+        "entropy": SeededEntropy(seed),
+        "crypto": CheapCrypto(),
+        "limits": Limits(),
+        "timeouts": Timeouts(),
+    }
+    return ServerConfig(**{**settings, **changes})
+
+
+def make_client_config(private_key: PrivateKey, *, seed: bytes = b"client", **changes: Any) -> ClientConfig:
+    """A client for tests that trusts ``private_key``: everything that is drawn follows from ``seed``."""
+    settings: dict[str, Any] = {
+        "server_keys": (private_key.public,),
+        "entropy": SeededEntropy(seed),
+        "crypto": CheapCrypto(),
+        "limits": Limits(),
+        "timeouts": Timeouts(),
+    }
+    return ClientConfig(**{**settings, **changes})
