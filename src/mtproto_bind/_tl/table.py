@@ -60,10 +60,12 @@ class TLObject:
 
     def __init__(self, *values: Any, **named: Any) -> None:
         names = self._names
-        given = dict(zip(names, values, strict=False)) | named
-        if len(values) + len(named) != len(names) or given.keys() != set(names):
-            raise TypeError(f"{type(self).__name__} takes {', '.join(names) or 'nothing'}")
-        self.__dict__.update((name, given[name]) for name in names)
+        if named or len(values) != len(names):
+            given = dict(zip(names, values, strict=False)) | named
+            if len(values) + len(named) != len(names) or given.keys() != set(names):
+                raise TypeError(f"{type(self).__name__} takes {', '.join(names) or 'nothing'}")
+            values = tuple(given[name] for name in names)
+        self.__dict__.update(zip(names, values, strict=True))
 
     @classmethod
     def read_fields(cls, reader: Reader) -> Self:
