@@ -1,6 +1,6 @@
 """A server's unfinished handshake as bytes, so that several processes can share it.
 
-What is stored are the inputs; the answer is made again from them. At most a kibibyte, normally 619 bytes. It holds
+What is stored are the inputs; the answer is made again from them. At most a kibibyte, normally 618 bytes. It holds
 secrets: store it where keys may be stored, and no longer than ten minutes.
 """
 
@@ -10,12 +10,20 @@ from .._crypto import Crypto, Secret, same
 from .._errors import MalformedMessage, UnexpectedMessage
 from .._ground import to_fixed, to_int
 from .._tl import HANDSHAKE, Reader, ResPQ, Writer
-from .server import NO_RETRY, ExpectClientDHParams, ExpectReqDHParams, answer_with_offer, answer_with_retry
-from .shared import BLOCK, DataCenter, Exchange, Group, KeyKind, Nonces, Offer, Purpose, ServerTools
+from .server import (
+    NO_RETRY,
+    P_Q_BYTES,
+    ExpectClientDHParams,
+    ExpectReqDHParams,
+    answer_with_offer,
+    answer_with_retry,
+    inner_data_of,
+)
+from .shared import DataCenter, Exchange, Group, KeyKind, Nonces, Offer, Purpose, ServerTools, padding_size
 
 __all__ = ["freeze", "thaw"]
 
-VERSION = 1
+# the first byte is the version
 TASK_SET = b"\x01\x01"
 OFFER_MADE = b"\x01\x02"
 SHARE_BYTES = 256
@@ -25,7 +33,7 @@ MARK_BYTES = 8
 def freeze(state: ExpectReqDHParams | ExpectClientDHParams, tools: ServerTools) -> bytes:
     """The state as bytes. Two equal states give equal bytes."""
     if isinstance(state, ExpectReqDHParams):
-        return TASK_SET + to_fixed(state.p, 4) + state.answer
+        return TASK_SET + to_fixed(state.p, P_Q_BYTES) + state.answer
     writer = Writer()
     writer.raw(OFFER_MADE)
     offer = state.offer
@@ -50,24 +58,23 @@ def thaw(data: bytes, tools: ServerTools) -> ExpectReqDHParams | ExpectClientDHP
 
     ValueError for other bytes, for another version, and where the servers do not have the same ``dh_prime``.
     """
-    if not data or data[0] != VERSION:
-        raise ValueError(f"not a saved handshake of version {VERSION}")
-    reader = Reader(data, len(TASK_SET))
+    if data[:1] != TASK_SET[:1]:
+        raise ValueError("not a saved handshake of version 1")
     try:
         if data.startswith(TASK_SET):
-            return _thaw_task(reader)
+            return _thaw_task(Reader(data, len(TASK_SET)))
         if data.startswith(OFFER_MADE):
-            return _thaw_offer(reader, tools)
+            return _thaw_offer(Reader(data, len(OFFER_MADE)), tools)
     except (MalformedMessage, UnexpectedMessage) as error:
         raise ValueError("not a saved handshake") from error
     raise ValueError("not a saved handshake")
 
 
 def _thaw_task(reader: Reader) -> ExpectReqDHParams:
-    p = to_int(reader.raw(4))
+    p = to_int(reader.raw(P_Q_BYTES))
     answer = reader.rest()
-    message, _end = HANDSHAKE.read(answer)
-    if not isinstance(message, ResPQ) or p == 0 or to_int(message.pq) % p:
+    message, end = HANDSHAKE.read(answer)
+    if not isinstance(message, ResPQ) or end != len(answer) or p == 0 or to_int(message.pq) % p:
         raise ValueError("not a saved handshake")
     return ExpectReqDHParams(Nonces(message.nonce, message.server_nonce), p, to_int(message.pq) // p, answer)
 
@@ -79,10 +86,10 @@ def _thaw_offer(reader: Reader, tools: ServerTools) -> ExpectClientDHParams:
         raise ValueError("the saved handshake has another dh_prime than this server")
     group = Group(g, tools.dh_prime, to_int(reader.raw(SHARE_BYTES)))
     a, retry_id, padding = Secret(reader.raw(SHARE_BYTES)), reader.raw(len(NO_RETRY)), reader.rest()
-    if len(padding) >= BLOCK:
-        raise ValueError("not a saved handshake")
     kind = KeyKind.TEMPORARY if expires_in else KeyKind.PERMANENT
     offer = Offer(Purpose(kind, DataCenter.from_number(dc), expires_in or None), exchange, group, server_time)
+    if len(padding) != padding_size(inner_data_of(offer)):
+        raise ValueError("not a saved handshake")
     first = same(retry_id, NO_RETRY)
     answer = answer_with_offer(offer, padding, tools) if first else answer_with_retry(offer, retry_id, tools)
     return ExpectClientDHParams(offer, a, padding, retry_id, answer)

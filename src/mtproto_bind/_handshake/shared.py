@@ -39,6 +39,7 @@ __all__ = [
     "ServerTools",
     "draw_padding",
     "is_whole_blocks",
+    "padding_size",
     "read_front",
     "read_proven",
 ]
@@ -220,9 +221,14 @@ class Offer:
     server_time: int
 
 
+def padding_size(inner: bytes) -> int:
+    """How many bytes follow ``SHA1(inner) || inner`` up to the next whole block: 0 to 15."""
+    return -(SHA1_SIZE + len(inner)) % BLOCK
+
+
 def draw_padding(inner: bytes, entropy: Entropy) -> bytes:
-    """What follows ``SHA1(inner) || inner`` up to the next whole block: 0 to 15 bytes; none are not drawn."""
-    size = -(SHA1_SIZE + len(inner)) % BLOCK
+    """So many random bytes; none are not drawn."""
+    size = padding_size(inner)
     return entropy(size) if size else b""
 
 
