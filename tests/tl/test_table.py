@@ -13,7 +13,22 @@ from hypothesis import strategies as st
 from kit.tl_values import crc_of, values
 from kit.vectors import load
 from mtproto_bind._errors import MalformedMessage, UnexpectedMessage
-from mtproto_bind._tl import API, HANDSHAKE, SERVICE, Constructor, MsgsAck, Ping, Pong, ResPQ, RpcAnswerUnknown, Schema, TLObject
+from mtproto_bind._tl import (
+    API,
+    HANDSHAKE,
+    SERVICE,
+    Constructor,
+    ContainedMessage,
+    InvokeWithoutUpdates,
+    MsgsAck,
+    Ping,
+    Pong,
+    ResPQ,
+    RpcAnswerUnknown,
+    RpcResult,
+    Schema,
+    TLObject,
+)
 from mtproto_bind._tl.table import bare, constructor, parse_line
 
 SCHEMAS = {"handshake": HANDSHAKE, "service": SERVICE, "api": API}
@@ -169,6 +184,12 @@ def test_a_repr_shows_short_bytes_and_the_length_of_others() -> None:
         f"ResPQ(nonce={'00' * 16}, server_nonce={'ab' * 16}, pq=<0 bytes>, server_public_key_fingerprints=(1, 2))"
     )
     assert "info=<33 bytes>" in repr(SERVICE.read(bytes.fromhex("7db5de04") + bytes(8) + b"\x21" + bytes(35))[0])
+
+
+def test_a_repr_does_not_show_what_belongs_to_another_layer() -> None:
+    assert repr(RpcResult(1, b"code")) == "RpcResult(req_msg_id=1, result=<4 bytes>)"
+    assert repr(InvokeWithoutUpdates(b"code")) == "InvokeWithoutUpdates(query=<4 bytes>)"
+    assert repr(ContainedMessage(4, 1, b"code")) == "ContainedMessage(msg_id=4, seqno=1, body=<4 bytes>)"
 
 
 def test_a_line_is_taken_apart() -> None:

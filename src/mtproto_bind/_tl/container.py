@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from .._errors import Check, MalformedMessage, require
 from .codec import Reader, Writer
@@ -23,7 +23,7 @@ class ContainedMessage:
 
     msg_id: int
     seqno: int
-    body: bytes
+    body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")
 
 
 @frozen

@@ -21,6 +21,9 @@ __all__ = ["Constructor", "Field", "Kind", "Schema", "TLObject", "bare", "boxed"
 
 C = TypeVar("C", bound="TLObject")
 
+_OPAQUE: Final = frozenset({"query", "result", "packed_data"})
+"""Fields that hold another layer's data, which may be anybody's secret: a repr shows only their length."""
+
 
 @frozen
 class Kind:
@@ -106,7 +109,7 @@ class TLObject:
         return hash((type(self), *self.__dict__.values()))
 
     def __repr__(self) -> str:
-        shown = (f"{name}={'<hidden>' if name in self._hidden else _show(value)}" for name, value in self.__dict__.items())
+        shown = (f"{name}={self._show(name, value)}" for name, value in self.__dict__.items())
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -114,6 +117,13 @@ class TLObject:
 
     def __delattr__(self, name: str) -> None:
         raise FrozenInstanceError
+
+    def _show(self, name: str, value: object) -> str:
+        if name in self._hidden:
+            return "<hidden>"
+        if not isinstance(value, bytes):
+            return repr(value)
+        return value.hex() if 0 < len(value) <= 32 and name not in _OPAQUE else f"<{len(value)} bytes>"
 
 
 @dataclass_transform(frozen_default=True)
@@ -256,9 +266,3 @@ def _read_flags(reader: Reader, of: Constructor) -> int:
 
 def _flag_bits(of: Constructor, values: Mapping[str, Any]) -> list[int]:
     return [each.flag for each in of.fields if each.flag is not None and values[each.name] is not None]
-
-
-def _show(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.hex() if 0 < len(value) <= 32 else f"<{len(value)} bytes>"
-    return repr(value)
