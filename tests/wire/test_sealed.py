@@ -154,7 +154,7 @@ def test_lengths_that_do_not_fit(length: int) -> None:
     assert check_of(with_length(length, 32)) is Check.MESSAGE_LENGTH
 
 
-@pytest.mark.parametrize(("length", "rest"), [(32, 32), (24, 32), (4, 1040), (32, 32 + 1040)])
+@pytest.mark.parametrize(("length", "rest"), [(32, 32), (24, 32), (4, 1040), (12, 1040), (32, 32 + 1040)])
 def test_padding_that_is_too_short_or_too_long(length: int, rest: int) -> None:
     assert check_of(with_length(length, rest)) is Check.MESSAGE_PADDING
 
@@ -162,6 +162,8 @@ def test_padding_that_is_too_short_or_too_long(length: int, rest: int) -> None:
 @pytest.mark.parametrize(("length", "rest"), [(4, 16), (20, 32), (16, 16 + 1024)])
 def test_the_least_and_the_most_padding(length: int, rest: int) -> None:
     assert len(open_sealed(with_length(length, rest), KEY, Side.CLIENT, CRYPTO).body) == length
+    sealed = seal(KEY, Side.SERVER, **{**PARTS, "body": bytes(length)}, padding=bytes(rest - length))
+    assert open_sealed(sealed, KEY, Side.SERVER, CRYPTO).body == bytes(length)
 
 
 @given(st.binary(max_size=200))
