@@ -1,6 +1,6 @@
 """The authorization key, 256 bytes, and the two hashes that name it.
 
-https://core.telegram.org/mtproto/description#terminology
+https://core.telegram.org/mtproto/description
 """
 
 from __future__ import annotations
@@ -39,9 +39,6 @@ class AuthKey(Secret):
 
     def __hash__(self) -> int:
         return hash(self.id)
-
-    def __eq__(self, other: object) -> bool:
-        return super().__eq__(other)
 
     def __repr__(self) -> str:
         return f"AuthKey(id={self.id:016x})"

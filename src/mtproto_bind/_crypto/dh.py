@@ -1,6 +1,6 @@
 """The Diffie-Hellman group: which primes, generators and shares are good.
 
-https://core.telegram.org/mtproto/auth_key#presenting-proof-of-work-server-authentication and
+https://core.telegram.org/mtproto/auth_key and
 https://core.telegram.org/mtproto/security_guidelines#diffie-hellman-key-exchange
 """
 

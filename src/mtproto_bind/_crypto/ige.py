@@ -1,7 +1,7 @@
 """AES in IGE mode out of what a library offers: one CBC call to encrypt, a CBC decryptor fed with its own output to decrypt.
 
 IGE is not a mode that libraries have: ``c_i = E(p_i ^ c_{i-1}) ^ p_{i-1}``, where the 32 bytes of the iv are c_0, then p_0.
-https://core.telegram.org/mtproto/description#defining-aes-key-and-initialization-vector
+https://core.telegram.org/mtproto/description
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from struct import Struct
 
-from .._ground import xor
+from .._ground import to_fixed, to_int, xor
 
 __all__ = ["check_ctr", "check_ige", "decrypt_by_feedback", "encrypt_by_cbc"]
 
@@ -39,9 +39,11 @@ def encrypt_by_cbc(data: bytes, iv: bytes, cbc: Callable[[bytes, bytes], bytes])
     With y_i = c_i ^ p_{i-1}, the definition reads y_i = E(y_{i-1} ^ p_i ^ p_{i-2}), where p_{-1} is nothing: this is CBC
     over the sums of plaintext blocks two apart.
     """
-    earlier = (iv[BLOCK:] + data)[:-BLOCK]  # p_0 ... p_{n-1}
-    y = cbc(iv[:BLOCK], xor(data, (bytes(BLOCK) + earlier)[: len(data)]))
-    return xor(y, earlier)
+    # whole-buffer numbers: their shifts and sums are the only fast loops there are
+    size, plain = len(data), to_int(data)
+    earlier = (to_int(iv[BLOCK:]) << 8 * size | plain) >> 8 * BLOCK  # p_0 ... p_{n-1}
+    y = cbc(iv[:BLOCK], to_fixed(plain ^ earlier >> 8 * BLOCK, size))
+    return to_fixed(to_int(y) ^ earlier, size)
 
 
 def decrypt_by_feedback(data: bytes, iv: bytes, feed: Callable[[bytes], bytes]) -> bytes:
@@ -51,10 +53,11 @@ def decrypt_by_feedback(data: bytes, iv: bytes, feed: Callable[[bytes], bytes]) 
     A CBC decryptor adds the block before to what comes out: fed z and u it answers (something), D(u) ^ z. So the sums
     c_{i-1} ^ c_{i+1} are made for all blocks at once, and one call a block is left, without any arithmetic in Python.
     """
-    later = data[BLOCK:] + bytes(BLOCK)  # c_2 ... c_n, nothing
-    around = xor(later, (iv[:BLOCK] + data)[:-BLOCK])
+    size, later = len(data), to_int(data[BLOCK:] + bytes(BLOCK))  # c_2 ... c_n, nothing
+    around = to_fixed(later ^ to_int(iv[:BLOCK] + data[:-BLOCK]), size)
     u = xor(data[:BLOCK], iv[BLOCK:])
-    return xor(b"".join([u := feed(z + u)[BLOCK:] for (z,) in _BLOCKS.iter_unpack(around)]), later)
+    decrypted = b"".join([u := feed(z + u)[BLOCK:] for (z,) in _BLOCKS.iter_unpack(around)])
+    return to_fixed(to_int(decrypted) ^ later, size)
 
 
 def _check_length(what: str, expected: int, got: bytes) -> None:

@@ -1,6 +1,6 @@
 """RSA_PAD, the form in which the client's inner data goes to the server; and, opened only, the form before it.
 
-https://core.telegram.org/mtproto/auth_key#41-rsa-paddata-server-public-key-mentioned-above-is-implemented-as-follows
+https://core.telegram.org/mtproto/auth_key
 """
 
 from __future__ import annotations

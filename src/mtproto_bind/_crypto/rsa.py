@@ -1,6 +1,6 @@
 """The RSA keys of servers: numbers, fingerprints, PEM.
 
-https://core.telegram.org/mtproto/auth_key#presenting-proof-of-work-server-authentication
+https://core.telegram.org/mtproto/auth_key
 """
 
 from __future__ import annotations
