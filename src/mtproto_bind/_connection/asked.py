@@ -55,6 +55,10 @@ class Asked:
         then(value, now)
         return True
 
+    def open(self, kind: type[Question[Any]]) -> bool:
+        """Whether a question of this kind waits for its answer."""
+        return any(isinstance(question, kind) for question, _ in self._open.values())
+
     @property
     def questions(self) -> tuple[Question[Any], ...]:
         """Those that are open, the oldest first."""

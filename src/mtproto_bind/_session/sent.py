@@ -47,6 +47,10 @@ class Sent:
         """The message is answered or acknowledged: forget and return it; None: it is not kept."""
         return self._kept.pop(msg_id, None)
 
+    def forget_oldest(self) -> None:
+        """Make room."""
+        self._kept.pop(next(iter(self._kept), 0), None)
+
     def get(self, msg_id: int) -> Message | None:
         """The message kept under ``msg_id``."""
         return self._kept.get(msg_id)

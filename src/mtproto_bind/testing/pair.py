@@ -31,7 +31,7 @@ from .cheap import CheapCrypto
 from .entropy import SeededEntropy
 from .network import Direction, Network
 
-__all__ = ["Owner", "Pair", "make_client_config", "make_server_config"]
+__all__ = ["Owner", "Pair", "Told", "make_client_config", "make_server_config"]
 
 MANY_STEPS = 100_000
 """A run of more steps than this between two moments of the clock goes round in circles."""

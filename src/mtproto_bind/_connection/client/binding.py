@@ -20,7 +20,7 @@ __all__ = ["ask_for_owners_key", "bind_answered", "build_again", "drained", "sta
 
 def ask_for_owners_key(state: ClientState) -> None:
     """The temporary key is made before the permanent one: another connection is making that."""
-    if any(isinstance(question, PermanentKeyRequired) for question in state.asked.questions):
+    if state.asked.open(PermanentKeyRequired):
         return
 
     def answered(key: PermanentKey, _now: float) -> None:
@@ -147,8 +147,6 @@ def _ask_owner(state: ClientState, slot: Slot, verdict: BindVerdict) -> None:
             state.close(ConnectionClosed(error=error))
 
     question = PermanentKeySuspected(number=state.asked.next_number(), permanent_key_id=permanent_id, verdict=verdict)
-    # until then the temporary key stays, unbound
-    state.timers.set(Timer.BIND_AGAIN, float("inf"))
     state.ask(question, answered)
 
 

@@ -55,6 +55,9 @@ def expire(state: ClientState) -> None:
     """Keys whose time is up, on the server's clock, are gone."""
     for slot in tuple(state.keys.slots()):
         if slot.expires_at <= state.server_time:
+            if slot is state.keys.next:
+                # a server whose clock makes keys end at once must not keep us making them
+                state.timers.set(Timer.EXCHANGE_AGAIN, state.now + state.backoff.failed())
             state.tell(KeyExpired(key_id=slot.id))
             state.lose(slot, "the temporary key has expired")
 

@@ -93,11 +93,9 @@ class ClientState:
 
     settled: bool = False
     """The owner has every event; only then is anything begun."""
-    closing: bool = False
     closed: bool = False
     dropped: dict[Check, int] = field(factory=dict)
     """Messages that were dropped, by the rule that they broke."""
-    numbers: int = 0
 
     def at(self, now: float) -> None:
         """Our clock says ``now``. If it went back, every deadline moves with it, and the server's time is doubted."""

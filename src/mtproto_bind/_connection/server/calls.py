@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["receive_query"]
 
 NOT_BOUND = RpcError(401, "AUTH_KEY_PERM_EMPTY")
+TOO_MUCH = RpcError(420, "FLOOD_WAIT_1")
+"""So many calls of this session are unanswered that no more are handed on."""
 NOT_READABLE = RpcError(400, "INPUT_FETCH_ERROR")
 
 
@@ -38,6 +40,9 @@ def receive_query(connection: ServerConnection, key_id: int, one: ServerSession,
         _let_through(connection, key_id, query)
     except SecurityError:
         one.answer(message.msg_id, NOT_BOUND.to_bytes())
+        return
+    if len(one.running) >= connection.server.config.limits.unacknowledged:
+        one.answer(message.msg_id, TOO_MUCH.to_bytes())
         return
     one.running[message.msg_id] = None
     connection.tell(

@@ -129,8 +129,11 @@ class ServerConnection:
         """When to call :meth:`handle_timeout`, server unix seconds; None: no need to."""
         if self.closed:
             return None
-        deadlines = [self.timers.earliest(), *(one.session.acks.deadline() for one in self.sessions.values())]
-        return min((at for at in deadlines if at is not None and at > self.now), default=None)
+        acks = (one.session.acks.deadline() for one in self.sessions.values())
+        # acknowledgements that are due leave with data_to_send, without waiting
+        deadlines = [at for at in acks if at is not None and at > self.now]
+        earliest = self.timers.earliest()
+        return min([*deadlines, *([] if earliest is None else [earliest])], default=None)
 
     def handle_timeout(self, now: float) -> None:
         """Time has passed; may be called early."""
@@ -196,8 +199,15 @@ class ServerConnection:
 
     def attach(self, session: ServerSession) -> None:
         """``session`` speaks on this stream from now on."""
+        if session.stream is not None and session.stream is not self:
+            session.stream.detach(session)
         session.stream = self
         self.sessions[session.session.key.id, session.session.session_id] = session
+
+    def detach(self, session: ServerSession) -> None:
+        """``session`` speaks here no more."""
+        session.stream = None
+        self.sessions.pop((session.session.key.id, session.session.session_id), None)
 
     def refuse_bind(self, error: SecurityError) -> None:
         """A binding was refused; a client that goes on so binds thousands of times a second, so the stream ends."""
@@ -268,7 +278,7 @@ class ServerConnection:
         self.asked.withdraw_all()
         self._todo.clear()
         self.timers = Timers()
-        for session in self.sessions.values():
-            if session.stream is self:
-                session.stream, session.resend = None, True
+        for session in tuple(self.sessions.values()):
+            self.detach(session)
+            session.resend = True
         self.tell(ConnectionClosed(error=error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from heapq import heappop, heappush
 
 from attrs import evolve
 
@@ -33,7 +34,8 @@ class Server:
         self._sessions = Sessions(config, salt_secret)
         self._handshakes = Handshakes(config.limits, config.timeouts)
         self._keys: dict[int, StoredKey] = {}
-        self._unbound: dict[int, float] = {}
+        self._bound: dict[tuple[int, bool], int] = {}
+        self._endings: list[tuple[float, int]] = []
 
     def accept(self, transport: Transport | ServerTransport, peer: Hashable, now: float) -> ServerConnection:
         """A client has opened a stream. ``peer`` is whom the limits are counted for: a host, say."""
@@ -41,19 +43,21 @@ class Server:
 
     def next_deadline(self) -> float | None:
         """When to call :meth:`handle_timeout`; None: no need to."""
-        ends = [self._handshakes.deadline(), *self._unbound.values()]
-        ends.extend(record.expires_at for record in self._keys.values())
+        ends = [self._handshakes.deadline(), self._endings[0][0] if self._endings else None]
         return min((at for at in ends if at is not None), default=None)
 
     def handle_timeout(self, now: float) -> None:
         """Forget what has ended: handshakes, temporary keys, sessions of keys that were replaced. May be called early."""
         self._handshakes.expire(now)
-        for key_id in [key_id for key_id, at in self._unbound.items() if at <= now]:
-            del self._unbound[key_id]
-            self._sessions.end_key(key_id)
-        for record in tuple(self._keys.values()):
-            if record.expires_at is not None and record.expires_at <= now:
-                self._forget(record.key.id)
+        while self._endings and self._endings[0][0] <= now:
+            _, key_id = heappop(self._endings)
+            record = self._keys.get(key_id)
+            if record is None or (record.expires_at is not None and record.expires_at <= now):
+                self._keys.pop(key_id, None)
+                self._sessions.end_key(key_id)
+            elif record.bound_to is None:
+                # unbound a while ago: what was on its way has had its time
+                self._sessions.end_key(key_id)
 
     def send_update(self, key_id: int, session_id: int, body: bytes, now: float) -> ServerConnection | None:
         """Send ``body`` (a boxed TL object) unasked; it is repeated until UpdateAcknowledged.
@@ -104,10 +108,15 @@ class Server:
 
     def cache_key(self, record: StoredKey) -> None:
         """Remember a key; the one longest here makes room."""
-        self._keys.pop(record.key.id, None)
+        key_id = record.key.id
+        self._keys.pop(key_id, None)
         if len(self._keys) >= self.config.limits.keys:
             del self._keys[next(iter(self._keys))]
-        self._keys[record.key.id] = record
+        self._keys[key_id] = record
+        if record.expires_at is not None:
+            heappush(self._endings, (record.expires_at, key_id))
+        if record.bound_to is not None:
+            self._bound[record.bound_to, record.media] = key_id
 
     def bound(self, temporary_key_id: int, permanent_key_id: int, now: float) -> None:
         """The owner has bound the keys: in the same step the temporary key of before (of the same kind) is unbound.
@@ -117,14 +126,10 @@ class Server:
         new = self._keys.get(temporary_key_id)
         if new is None:
             return
-        for record in tuple(self._keys.values()):
-            if record.bound_to == permanent_key_id and record.media == new.media and record is not new:
-                self._keys[record.key.id] = evolve(record, bound_to=None)
-                self._unbound[record.key.id] = now + self.config.timeouts.drain
-        self._unbound.pop(temporary_key_id, None)
+        kind = (permanent_key_id, new.media)
+        old = self._keys.get(self._bound.get(kind, temporary_key_id))
+        if old is not None and old is not new:
+            self._keys[old.key.id] = evolve(old, bound_to=None)
+            heappush(self._endings, (now + self.config.timeouts.drain, old.key.id))
         self._keys[temporary_key_id] = evolve(new, bound_to=permanent_key_id)
-
-    def _forget(self, key_id: int) -> None:
-        del self._keys[key_id]
-        self._unbound.pop(key_id, None)
-        self._sessions.end_key(key_id)
+        self._bound[kind] = temporary_key_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..._errors import Check, RemoteProtocolError, require
+from ..._errors import Check, MalformedMessage, RemoteProtocolError, require
 from ..._events import KeyCreated
 from ..._handshake import KeyKind, State, WorkState, deliver, freeze, listening, resume, thaw
 from ..._handshake.server import ExpectClientDHParams, ExpectReqDHParams, KeyAgreed, KeyOffering
@@ -70,10 +70,15 @@ def _fetch(connection: ServerConnection, request: ReqDHParams | SetClientDHParam
 
     def found(saved: bytes | None, now: float) -> None:
         require(saved is not None, Check.HANDSHAKE_KNOWN, "these nonces are not known here")
-        if saved is not None:
+        if saved is None:
+            return
+        try:
             state = thaw(saved, connection.server.tools(now))
-            pending = connection.server.handshakes.add(state, request.nonce, request.server_nonce, connection.peer, now)
-            _request(connection, pending, request, exactly)
+        except ValueError as error:
+            # another release of this library, or a damaged store: the client begins again
+            raise MalformedMessage(f"the stored handshake is unreadable: {error}") from None
+        pending = connection.server.handshakes.add(state, request.nonce, request.server_nonce, connection.peer, now)
+        _request(connection, pending, request, exactly)
 
     number = connection.asked.next_number()
     connection.ask(HandshakeNeeded(number=number, nonce=request.nonce, server_nonce=request.server_nonce), found)

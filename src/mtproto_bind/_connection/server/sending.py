@@ -18,8 +18,6 @@ __all__ = ["compose"]
 def compose(connection: ServerConnection, stream: Stream) -> None:
     """Frame everything that is due on this stream."""
     for one in tuple(connection.sessions.values()):
-        if one.stream is not connection:
-            continue
         items = [*_again(one), *one.outbox]
         one.outbox.clear()
         acks = one.session.acks

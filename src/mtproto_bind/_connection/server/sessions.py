@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
@@ -56,7 +55,13 @@ class ServerSession:
         self.outbox.append(item)
 
     def answer(self, msg_id: int, body: bytes) -> None:
-        """Answer the query ``msg_id``. The answer acknowledges it too, and stays until it is acknowledged itself."""
+        """Answer the query ``msg_id``. The answer acknowledges it too, and stays until it is acknowledged itself.
+
+        Where too much stays, the oldest is forgotten (a server may).
+        """
+        sent = self.session.sent
+        if len(sent) + len(self.outbox) >= self.session.limits.unacknowledged:
+            sent.forget_oldest()
         self.session.acks.drop(msg_id)
         result = RpcResult(req_msg_id=msg_id, result=body).to_bytes()
         self.say(Item(body=result, content_related=True, keep=True, about=AnswerTo(msg_id), remainder=REPLY))
@@ -87,46 +92,59 @@ class ServerSession:
 
 
 class Sessions:
-    """All sessions, by key and session id, the longest unused first."""
+    """All sessions, by key and session id; where there are too many, those longest unused make room."""
 
     def __init__(self, config: ServerConfig, salt_secret: Secret) -> None:
         self._config = config
         self._salt_secret = salt_secret
         self._sessions: dict[tuple[int, int], ServerSession] = {}
+        self._of_key: dict[int, dict[int, None]] = {}
 
     def find(self, key_id: int, session_id: int) -> ServerSession | None:
         return self._sessions.get((key_id, session_id))
 
     def open(self, record: StoredKey, session_id: int) -> ServerSession:
-        """The session, made if there is none (draws 8 bytes then); those longest unused make room."""
-        name = (record.key.id, session_id)
-        known = self._sessions.pop(name, None) or self._make(record, session_id)
-        self._sessions[name] = known
+        """The session, made if there is none (draws 8 bytes then)."""
+        key_id, limits = record.key.id, self._config.limits
+        known = self._sessions.get((key_id, session_id))
+        if known is None:
+            mine = self._of_key.get(key_id, {})
+            if len(mine) >= limits.sessions_per_key:
+                self.end(key_id, next(iter(mine)))
+            if len(self._sessions) >= limits.sessions:
+                self.end(*next(iter(self._sessions)))
+            known = self._make(record, session_id)
+        # the last place is the one used latest
+        self._sessions.pop((key_id, session_id), None)
+        self._sessions[key_id, session_id] = known
+        mine = self._of_key.setdefault(key_id, {})
+        mine.pop(session_id, None)
+        mine[session_id] = None
         return known
-
-    def of_key(self, key_id: int) -> Iterator[ServerSession]:
-        """Every session of one key."""
-        return (one for (owner, _), one in self._sessions.items() if owner == key_id)
 
     def end(self, key_id: int, session_id: int) -> bool:
         """Forget a session; False: there is none."""
-        return self._sessions.pop((key_id, session_id), None) is not None
+        ended = self._sessions.pop((key_id, session_id), None)
+        if ended is None:
+            return False
+        if ended.stream is not None:
+            ended.stream.detach(ended)
+        mine = self._of_key[key_id]
+        del mine[session_id]
+        if not mine:
+            del self._of_key[key_id]
+        return True
 
     def end_key(self, key_id: int) -> None:
         """Forget all sessions of a key."""
-        for name in [name for name in self._sessions if name[0] == key_id]:
-            del self._sessions[name]
+        for session_id in tuple(self._of_key.get(key_id, ())):
+            self.end(key_id, session_id)
 
     def __len__(self) -> int:
         return len(self._sessions)
 
     def _make(self, record: StoredKey, session_id: int) -> ServerSession:
         config = self._config
-        mine = [name for name in self._sessions if name[0] == record.key.id]
-        if len(mine) >= config.limits.sessions_per_key:
-            del self._sessions[mine[0]]
-        if len(self._sessions) >= config.limits.sessions:
-            del self._sessions[next(iter(self._sessions))]
         session = Session(
             record.key,
             session_id,
