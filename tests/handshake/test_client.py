@@ -106,6 +106,13 @@ def another_object(stages: ClientStages) -> bytes:
     return sealed(stages.expect_params.exchange, hashed(inner))
 
 
+def one_block_more(stages: ClientStages) -> Broken:
+    """An answer that needs no padding, and has 16 bytes."""
+    inner = stages.inner.evolve(g_a=to_minimal(1 << 1990))
+    assert len(inner.to_bytes()) % 16 == 12
+    return stages.expect_params, stages.params(inner, more=1), stages.tools
+
+
 def retry_once_too_often(stages: ClientStages) -> Broken:
     return evolve(stages.expect_answer, tries_left=0), stages.retry, stages.tools
 
@@ -144,6 +151,7 @@ BREAKS: list[tuple[Check, Break]] = [
     (Check.ANSWER_SHA1, encrypted(lambda stages: flipped(stages.params_ok.encrypted_answer, 0))),
     (Check.ANSWER_SHA1, encrypted(lambda stages: stages.params_ok.encrypted_answer[:32])),
     (Check.ANSWER_PADDING, lambda stages: (stages.expect_params, stages.params(stages.inner, more=1), stages.tools)),
+    (Check.ANSWER_PADDING, one_block_more),
     (Check.INNER_NONCE, flip_inside("nonce")),
     (Check.INNER_SERVER_NONCE, flip_inside("server_nonce")),
     (Check.DH_PRIME_SIZE, inside(dh_prime=to_minimal(SHORT_PRIME), g=4)),

@@ -143,6 +143,13 @@ def another_object(stages: ServerStages) -> bytes:
     return sealed(stages.exchange, hashed(stages.inner))
 
 
+def one_block_more(stages: ServerStages) -> Broken:
+    """A share that needs no padding, and has 16 bytes."""
+    data = stages.client_inner.evolve(g_b=to_minimal(1 << 2010))
+    assert len(data.to_bytes()) % 16 == 12
+    return stages.expect_share, stages.sharing(data, more=1), stages.tools
+
+
 def after_retry(retry_id: Callable[[bytes], bytes]) -> Break:
     """Another share, sent after dh_gen_retry, whose retry_id is made from the one that is due."""
 
@@ -199,6 +206,7 @@ BREAKS: list[tuple[Check, Break]] = [
     (Check.CLIENT_DATA_SHA1, encrypted(lambda stages: flipped(stages.share.encrypted_data, 0))),
     (Check.CLIENT_DATA_SHA1, encrypted(lambda stages: stages.share.encrypted_data[:32])),
     (Check.CLIENT_DATA_PADDING, lambda s: (s.expect_share, s.sharing(s.client_inner, more=1), s.tools)),
+    (Check.CLIENT_DATA_PADDING, one_block_more),
     (Check.CLIENT_INNER_NONCE, flip_share("nonce")),
     (Check.CLIENT_INNER_NONCE, flip_share("server_nonce")),
     *(

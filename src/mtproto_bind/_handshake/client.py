@@ -88,7 +88,8 @@ class ExpectResPQ(PeerState):
         offered = answer.server_public_key_fingerprints
         trusted = [key for key in tools.server_keys if key.fingerprint in offered]
         require(trusted, Check.TRUSTED_KEY, _tell_fingerprints(offered))
-        # Normally 8 bytes and below 2^63 - 1, the product of two different odd primes.
+        # pq is the product of two different odd primes, and at most 2^63 - 1.
+        # https://core.telegram.org/mtproto/auth_key#2-server-sends-response-of-the-form
         pq = to_int(answer.pq) if len(answer.pq) <= PQ_BYTES else 0
         require(SMALLEST_PQ <= pq <= LARGEST_PQ and pq % 2, Check.PQ_SIZE)
         return Factoring(self.purpose, nonces, answer.pq, trusted[0], Factor(pq, tools.limits.factor_curves))
@@ -96,7 +97,7 @@ class ExpectResPQ(PeerState):
 
 @frozen
 class Factoring(WorkState):
-    """Step 3: the client shows that it has worked, by p and q."""
+    """Step 3: pq is being taken apart, the client's proof of work."""
 
     purpose: Purpose
     nonces: Nonces
@@ -104,19 +105,19 @@ class Factoring(WorkState):
     server_key: PublicKey
     work: Factor
 
-    def on_factors(self, factors: tuple[int, int] | None, tools: ClientTools) -> ExpectServerDHParams:  # 3. 4.
-        """Prove the work, and send the secret nonce under the server's key.
+    def on_factors(self, factors: tuple[int, int] | None, tools: ClientTools) -> ExpectServerDHParams:  # 3.
+        """Show the work, and send the secret nonce under the server's key.
 
         Draws: new_nonce, 32 bytes; what RSA_PAD needs.
         """
         p, q = factors or (0, 0)
         require(1 < p < q and p * q == self.work.pq, Check.PQ_COMPOSITE)
-        exchange = self.nonces.agree_on(tools.entropy(32))
+        exchange = self.nonces.agree_on(tools.entropy(32))  # 4.
         p_octets, q_octets = to_minimal(p), to_minimal(q)
         inner = _inner_data(self.purpose, exchange, self.pq, p_octets, q_octets)
         # RSA_PAD(data, server_public_key): 256 bytes below the modulus, another temp_key until it is.
         encrypted = rsa_pad(inner, self.server_key, entropy=tools.entropy, crypto=tools.crypto)  # 4.1
-        request = ReqDHParams(
+        request = ReqDHParams(  # 5.
             nonce=exchange.nonce,
             server_nonce=exchange.server_nonce,
             p=p_octets,
@@ -129,7 +130,7 @@ class Factoring(WorkState):
 
 @frozen
 class ExpectServerDHParams(PeerState):
-    """Step 4: req_DH_params is sent; the server answers with its half of the key, or refuses."""
+    """Step 5: req_DH_params is sent; the server answers with its half of the key, or refuses."""
 
     purpose: Purpose
     exchange: Exchange
@@ -140,7 +141,7 @@ class ExpectServerDHParams(PeerState):
         """What names the handshake in the server's answers."""
         return self.exchange.nonce
 
-    def on_server_dh_params_ok(self, answer: ServerDHParamsOk, tools: ClientTools) -> ProvingPrime | Raising:  # 5a.
+    def on_server_dh_params_ok(self, answer: ServerDHParamsOk, tools: ClientTools) -> ProvingPrime | Raising:  # 6a.
         """Open the answer, and look at all of it before any of it is used.
 
         Draws: a seed of 32 bytes if the prime is new, else b, 256 bytes.
@@ -154,7 +155,7 @@ class ExpectServerDHParams(PeerState):
         require(padding < PADDING_CEILING, Check.ANSWER_PADDING)
         require(same(inner.nonce, self.exchange.nonce), Check.INNER_NONCE)
         require(same(inner.server_nonce, self.exchange.server_nonce), Check.INNER_SERVER_NONCE)
-        # The client is to check all three of dh_prime, g and g_a; also where the prime is an old acquaintance.
+        # dh_prime, g and g_a are all to be checked; g and g_a also where the prime is an old acquaintance.
         # https://core.telegram.org/mtproto/security_guidelines#diffie-hellman-key-exchange
         group = Group(inner.g, to_int(inner.dh_prime), to_int(inner.g_a))
         check_prime_size(group.dh_prime)
@@ -166,7 +167,7 @@ class ExpectServerDHParams(PeerState):
             return _first_raising(offer, tools)
         return ProvingPrime(offer, ProvePrime(group.dh_prime, Secret(tools.entropy(32))))
 
-    def on_server_dh_params_fail(self, answer: ServerDHParamsFail, tools: ClientTools) -> NoReturn:  # 5b.
+    def on_server_dh_params_fail(self, answer: ServerDHParamsFail, tools: ClientTools) -> NoReturn:  # 6b.
         """The server refuses. Only one who could read new_nonce may say so."""
         self.exchange.check(answer)
         require(same(answer.new_nonce_hash, self.exchange.hash_of_failure(tools.crypto)), Check.NEW_NONCE_HASH)
@@ -175,7 +176,7 @@ class ExpectServerDHParams(PeerState):
 
 @frozen
 class ProvingPrime(WorkState):
-    """Step 5, for a prime not seen before: is it safe?"""
+    """Step 6, for a prime not seen before: is it safe?"""
 
     offer: Offer
     work: ProvePrime = field(repr=False)
@@ -190,14 +191,14 @@ class ProvingPrime(WorkState):
 
 @frozen
 class Raising(WorkState):
-    """Step 6: b is drawn; g_b and the key are being computed."""
+    """Steps 7 and 8: b is drawn; g_b and the key are being computed."""
 
     offer: Offer
     retry_id: int = field(repr=False)
     tries_left: int
     work: Powers = field(repr=False)
 
-    def on_powers(self, powers: tuple[int, ...], tools: ClientTools) -> ExpectDHAnswer | Raising:  # 6. 7.
+    def on_powers(self, powers: tuple[int, ...], tools: ClientTools) -> ExpectDHAnswer | Raising:  # 7. 8.
         """Send g_b. Draws: the padding, 0 to 15 bytes; b again if g_b breaks the rule which the server's share has to obey."""
         group = self.offer.group
         g_b, shared = powers
@@ -247,7 +248,7 @@ class ExpectDHAnswer(PeerState):
         self.offer.exchange.check(answer)
         require(same(answer.new_nonce_hash2, self._hash(2, tools)), Check.NEW_NONCE_HASH2)
         require(self.tries_left, Check.DH_RETRY_LIMIT)
-        # retry_id is auth_key_aux_hash of the key refused before.
+        # Back to step 7 with another b; retry_id is auth_key_aux_hash of the key that was refused.
         return _raising(self.offer, id_from_bytes(self.key.aux_hash), self.tries_left - 1, tools)
 
     def on_dh_gen_fail(self, answer: DHGenFail, tools: ClientTools) -> NoReturn:  # 9c.

@@ -100,7 +100,7 @@ class ExpectReqDHParams(PeerState):
     answer: bytes = field(repr=False)
     """resPQ, to be sent, and sent again to one who asks the same again."""
 
-    def on_req_dh_params(self, request: ReqDHParams, tools: ServerTools) -> OpeningInnerData:  # 4.
+    def on_req_dh_params(self, request: ReqDHParams, tools: ServerTools) -> OpeningInnerData:  # 5.
         """Look at what stands outside, before the costly part. Draws: the blinding, 32 bytes."""
         self.nonces.check(request)
         require((to_int(request.p), to_int(request.q)) == (self.p, self.q), Check.PQ_ECHO)
@@ -113,14 +113,14 @@ class ExpectReqDHParams(PeerState):
 
 @frozen
 class OpeningInnerData(WorkState):
-    """Step 4: the private key is at work."""
+    """Step 5: the private key is at work on what the client has sent."""
 
     nonces: Nonces
     p: int = field(repr=False)
     q: int = field(repr=False)
     work: RsaOpen
 
-    def on_block(self, block: bytes, tools: ServerTools) -> RaisingGA:  # 4.2
+    def on_block(self, block: bytes, tools: ServerTools) -> RaisingGA:  # 4.
         """Believe nothing inside that does not agree with what stands outside. Draws: a, 256 bytes."""
         echoing = [inner for inner in _open_block(block, tools) if self._is_echoed(inner)]
         require(echoing, Check.INNER_DATA_ECHO)
@@ -134,13 +134,13 @@ class OpeningInnerData(WorkState):
 
 @frozen
 class RaisingGA(WorkState):
-    """Step 5: the server's half of the key is being computed."""
+    """Step 6: the server's half of the key is being computed."""
 
     purpose: Purpose
     exchange: Exchange
     work: Powers = field(repr=False)
 
-    def on_powers(self, powers: tuple[int, ...], tools: ServerTools) -> ExpectClientDHParams | RaisingGA:  # 5.
+    def on_powers(self, powers: tuple[int, ...], tools: ServerTools) -> ExpectClientDHParams | RaisingGA:  # 6.
         """Send g_a. Draws: the padding, 0 to 15 bytes; a again if g_a is not what a client may accept."""
         [g_a] = powers
         [g] = self.work.bases
@@ -154,7 +154,7 @@ class RaisingGA(WorkState):
 
 @frozen
 class ExpectClientDHParams(PeerState):
-    """Step 5: g_a is sent; the client comes back with g_b."""
+    """Step 6: g_a is sent; the client comes back with g_b."""
 
     ignored = frozenset({"msgs_ack"})
 
@@ -167,7 +167,7 @@ class ExpectClientDHParams(PeerState):
     answer: bytes = field(repr=False)
     """server_DH_params_ok or dh_gen_retry, to be sent, and sent again to one who asks the same again."""
 
-    def on_set_client_dh_params(self, request: SetClientDHParams, tools: ServerTools) -> RaisingKey:  # 6.
+    def on_set_client_dh_params(self, request: SetClientDHParams, tools: ServerTools) -> RaisingKey:  # 7.
         """Open the request, and look at all of it before any of it is used."""
         exchange, group = self.offer.exchange, self.offer.group
         exchange.check(request)
@@ -187,12 +187,12 @@ class ExpectClientDHParams(PeerState):
 
 @frozen
 class RaisingKey(WorkState):
-    """Step 7: the key is being computed."""
+    """Step 8: the key is being computed."""
 
     asked: ExpectClientDHParams
     work: Powers = field(repr=False)
 
-    def on_powers(self, powers: tuple[int, ...], tools: ServerTools) -> KeyOffering | ExpectClientDHParams:  # 7. 8.
+    def on_powers(self, powers: tuple[int, ...], tools: ServerTools) -> KeyOffering | ExpectClientDHParams:  # 8.
         """auth_key is 256 bytes: one in 256 begins with a zero."""
         [number] = powers
         return offer_key(KeyOffering(self.asked, AuthKey.from_number(number)), tools)
@@ -286,7 +286,7 @@ def answer_with_retry(offer: Offer, aux_hash: bytes, tools: ServerTools) -> byte
     ).to_bytes()
 
 
-def _set_task(nonce: bytes, tools: ServerTools) -> ExpectReqDHParams:
+def _set_task(nonce: bytes, tools: ServerTools) -> ExpectReqDHParams:  # 2.
     """resPQ, with a number of its own for every handshake; factors of exactly 4 bytes suit every client."""
     nonces = Nonces(nonce, tools.entropy(16))
     first = _draw_prime(tools.entropy)
