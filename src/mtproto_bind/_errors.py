@@ -105,7 +105,7 @@ class Check(Enum):
     # Session, server: answered by bad_msg_notification, bad_server_salt or a transport error
     CLIENT_MSG_ID = Scope.MESSAGE, "s16", "a client's msg_id is divisible by four"
     CONTAINER_SEEN = Scope.MESSAGE, "s16", "the id of a container was not used before"
-    SEQ_NO_EVEN = Scope.MESSAGE, "s16", "an acknowledgement and a container have an even seq_no"
+    SEQ_NO_EVEN = Scope.MESSAGE, "s16", "a container has an even seq_no"
     SEQ_NO_ODD = Scope.MESSAGE, "s16", "an API query has an odd seq_no"
     SEQ_NO_ORDER = Scope.MESSAGE, "s16", "seq_no grows with msg_id"
     SERVER_SALT = Scope.MESSAGE, "s16", "the salt is one of the key's, and valid now"

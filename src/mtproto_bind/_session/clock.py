@@ -10,6 +10,8 @@ __all__ = ["ClockSource", "ServerClock"]
 
 SECOND = 1.0
 """server_time is cut to whole seconds."""
+LATEST = float((1 << 31) - 1)
+"""The last moment that the protocol can name; message ids of twice that time would not fit 64 bits."""
 
 
 class ClockSource(Enum):
@@ -53,11 +55,11 @@ class ServerClock:
         """
         if self.certain and self.time(now) >= server_time:
             return self
-        return ServerClock(server_time - now, self.uncertainty or SECOND, ClockSource.MESSAGE)
+        return ServerClock(min(server_time, LATEST) - now, self.uncertainty or SECOND, ClockSource.MESSAGE)
 
     def told_by_notification(self, server_time: float, now: float) -> ServerClock:
         """From the id of a notification that says our ids are wrong: it was made just now."""
-        return ServerClock(server_time - now, SECOND, ClockSource.NOTIFICATION)
+        return ServerClock(min(server_time, LATEST) - now, SECOND, ClockSource.NOTIFICATION)
 
     def doubted(self) -> ServerClock:
         """The same offset after our own clock jumped: believed until something authenticated tells better."""

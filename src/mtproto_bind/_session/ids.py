@@ -23,14 +23,14 @@ class MessageIds:
     def next(self, server_time: float, remainder: int = FROM_CLIENT) -> int:
         """The next id: about ``server_time * 2^32``, with the given remainder modulo 4, above all before it."""
         # a product with a power of two is exact, so the id carries every bit of the clock
-        wanted = int(server_time * (1 << 32)) & ~3
-        if not wanted & 0xFFFFFFFF:  # the lower half has to carry a fraction
-            wanted += 4
-        wanted |= remainder
+        wanted = int(server_time * (1 << 32)) & ~3 | remainder
         if wanted <= self.last:
             wanted = (self.last & ~3) | remainder
             if wanted <= self.last:
                 wanted += 4
+        # the lower half has to carry a fraction
+        if not wanted & 0xFFFFFFFC:
+            wanted += 4
         self.last = wanted
         return wanted
 

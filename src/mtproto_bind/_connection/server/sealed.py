@@ -111,8 +111,6 @@ def _check(one: ServerSession, opened: Opened, unrolled: Unrolled, prepared: lis
         require(not one.session.doubles.knows(opened.msg_id), Check.CONTAINER_SEEN)
         require(opened.seq_no % 2 == 0, Check.SEQ_NO_EVEN)
     for each in prepared:
-        if isinstance(each.service, MsgsAck):
-            require(each.message.seq_no % 2 == 0, Check.SEQ_NO_EVEN)
         if each.service is None:
             require(each.message.seq_no % 2 == 1, Check.SEQ_NO_ODD)
         if not one.session.doubles.seen(each.message.msg_id):
@@ -160,7 +158,8 @@ def _take(connection: ServerConnection, key_id: int, one: ServerSession, prepare
         _double(connection, one, message)
         return
     doubles.add(message.msg_id, message.seq_no)
-    if message.content_related:
+    # an acknowledgement is never acknowledged; mtcute gives it an odd seq_no all the same, and Telegram takes that
+    if message.content_related and not isinstance(prepared.service, MsgsAck):
         one.session.acks.add(message.msg_id, connection.now)
     if prepared.service is not None:
         receive_service(connection, key_id, one, message, prepared.service)
