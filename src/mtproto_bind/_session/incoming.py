@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from .._errors import Check, require
+from .._errors import Check, MalformedMessage, require
 from .._limits import Limits
 from .._tl import GzipPacked, MsgContainer, Reader, read_container, unpack
 from .._wire import Opened
@@ -61,11 +61,16 @@ def unroll(opened: Opened, limits: Limits) -> Unrolled:
 
 
 def unpacked(body: bytes, limits: Limits) -> bytes:
-    """``body``, out of gzip_packed if it is packed; packed twice is refused."""
+    """``body``, out of gzip_packed if it is packed; packed twice is refused.
+
+    Raises SecurityError(GZIP), MalformedMessage.
+    """
     if constructor_id(body) != GZIP_ID:
         return body
-    packed = Reader(body, offset=4).string()
-    plain = unpack(packed, limit=limits.unpacked)
+    reader = Reader(body, offset=4)
+    plain = unpack(reader.string(), limit=limits.unpacked)
+    if reader.remaining:
+        raise MalformedMessage(f"{reader.remaining} bytes follow gzip_packed", reader.offset)
     require(constructor_id(plain) != GZIP_ID, Check.GZIP, "packed twice")
     return plain
 
