@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from math import gcd
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import field, frozen
 
@@ -61,6 +61,8 @@ OTHER_PRIME = int(
     16,
 )
 
+S = TypeVar("S", bound=State)
+
 _power = cache(default_crypto().modexp)
 
 
@@ -98,7 +100,7 @@ def server_key() -> PrivateKey:
 
 
 def client_tools(entropy: Callable[[int], bytes] | None = None, **changes: Any) -> ClientTools:
-    given = {
+    given: dict[str, Any] = {
         "entropy": entropy or SeededEntropy(b"client"),
         "crypto": CRYPTO,
         "server_keys": (server_key().public,),
@@ -109,7 +111,7 @@ def client_tools(entropy: Callable[[int], bytes] | None = None, **changes: Any) 
 
 
 def server_tools(entropy: Callable[[int], bytes] | None = None, **changes: Any) -> ServerTools:
-    given = {
+    given: dict[str, Any] = {
         "entropy": entropy or SeededEntropy(b"server"),
         "crypto": CRYPTO,
         "private_keys": (server_key(),),
@@ -138,6 +140,13 @@ def work_off(state: State, tools: ClientTools | ServerTools) -> State:
 def step(state: State, message: TLObject | bytes, tools: ClientTools | ServerTools) -> State:
     """Deliver a message and do the arithmetic that follows from it."""
     return work_off(deliver(state, message if isinstance(message, bytes) else message.to_bytes(), tools), tools)
+
+
+def exactly(kind: type[S], state: State) -> S:
+    """The state, which is of this kind."""
+    if type(state) is not kind:
+        raise TypeError(f"expected {kind.__name__}, got {type(state).__name__}")
+    return state
 
 
 @frozen
@@ -198,10 +207,8 @@ def client_stages(purpose: Purpose = TEMPORARY, **changes: Any) -> ClientStages:
     g_a = CRYPTO.modexp(3, int.from_bytes(SeededEntropy(b"a")(256), "big"), KNOWN_PRIME)
     inner = ServerDHInnerData(**both, g=3, dh_prime=to_minimal(KNOWN_PRIME), g_a=to_minimal(g_a), server_time=int(NOW))
     params_ok = ServerDHParamsOk(**both, encrypted_answer=exchange.encrypt(inner.to_bytes(), bytes(8), CRYPTO))
-    raising = expect_params.on_server_dh_params_ok(params_ok, tools)
-    assert isinstance(raising, of_client.Raising)
-    expect_answer = work_off(raising, tools)
-    assert isinstance(expect_answer, of_client.ExpectDHAnswer)
+    raising = exactly(of_client.Raising, expect_params.on_server_dh_params_ok(params_ok, tools))
+    expect_answer = exactly(of_client.ExpectDHAnswer, work_off(raising, tools))
     hashes = [exchange.hash(number, expect_answer.key.aux_hash, CRYPTO) for number in (1, 2, 3)]
     ok = DHGenOk(**both, new_nonce_hash1=hashes[0])
     return ClientStages(
@@ -291,16 +298,14 @@ def server_stages(purpose: Purpose = TEMPORARY, **changes: Any) -> ServerStages:
     )
     opening = expect_request.on_req_dh_params(request, tools)
     raising_ga = opening.on_block(opening.work.run(CRYPTO), tools)
-    expect_share = work_off(raising_ga, tools)
-    assert isinstance(expect_share, of_server.ExpectClientDHParams)
+    expect_share = exactly(of_server.ExpectClientDHParams, work_off(raising_ga, tools))
     exchange = expect_share.offer.exchange
     g_b = CRYPTO.modexp(3, int.from_bytes(SeededEntropy(b"b")(256), "big"), KNOWN_PRIME)
     both = {"nonce": nonces.nonce, "server_nonce": nonces.server_nonce}
     client_inner = ClientDHInnerData(**both, retry_id=0, g_b=to_minimal(g_b))
     share = SetClientDHParams(**both, encrypted_data=exchange.encrypt(client_inner.to_bytes(), bytes(12), CRYPTO))
     raising_key = expect_share.on_set_client_dh_params(share, tools)
-    offering = work_off(raising_key, tools)
-    assert isinstance(offering, of_server.KeyOffering)
+    offering = exactly(of_server.KeyOffering, work_off(raising_key, tools))
     return ServerStages(
         tools=tools,
         listening=of_server.listening(),
