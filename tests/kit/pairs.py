@@ -7,11 +7,11 @@ from typing import Any
 from attrs import frozen
 
 from kit.keys import SERVER_KEY
-from mtproto_bind import ClientConnection, KeyBound, Limits, Server
+from mtproto_bind import CallReceived, ClientConnection, Event, KeyBound, Limits, Server, ServerConnection
 from mtproto_bind._connection.server.sessions import ServerSession
 from mtproto_bind._crypto import Side
 from mtproto_bind._session import REPLY, Item, Received, unroll
-from mtproto_bind._tl import TLObject
+from mtproto_bind._tl import API, TLObject
 from mtproto_bind._wire import Stream, Transport, key_id_of, open_sealed
 from mtproto_bind.testing import (
     CheapCrypto,
@@ -132,3 +132,13 @@ class Wiretap(Network):
 
     def _reader(self) -> Stream:
         return Stream(Transport.detect(), server=True, limits=Limits(), entropy=SeededEntropy(b"tap"), crypto=CheapCrypto())
+
+
+def binds_in(sealed: list[Sent]) -> list[tuple[int, Any, Sent]]:
+    """Every auth.bindTempAuthKey: its message id, the request, and what it came in."""
+    return [
+        (message.msg_id, API.read_whole(message.body), sent)
+        for sent in sealed
+        for message in sent.messages
+        if API.name_of(message.body) == "auth.bindTempAuthKey"
+    ]

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from kit.pairs import OTHER_QUERY, Wiretap, bound_pair, keep_calls, make_pair, say
+from kit.pairs import OTHER_QUERY, Wiretap, binds_in, bound_pair, keep_calls, make_pair, say
 from mtproto_bind import (
     AuthKey,
     Binding,
     BindingRequired,
     BindRefused,
     BindRequested,
-    BindTempAuthKey,
     CallAnswered,
     CallFailed,
     ConnectionClosed,
@@ -35,7 +34,6 @@ from mtproto_bind import (
     Verdict,
     seal_binding,
 )
-from mtproto_bind._tl import API
 from mtproto_bind.testing import CheapCrypto, Owner, Pair, SeededEntropy
 
 PERMANENT = AuthKey(bytes(range(256)))
@@ -53,15 +51,6 @@ def vault(question: Question[Any]) -> Any:
     if isinstance(question, BindingRequired):
         return seal_binding(question.request, PERMANENT, entropy=SeededEntropy(b"vault"), crypto=CheapCrypto())
     return None
-
-
-def binds_in(sealed: list[Any]) -> list[tuple[int, BindTempAuthKey, Any]]:
-    return [
-        (message.msg_id, API.read_whole(message.body), sent)
-        for sent in sealed
-        for message in sent.messages
-        if API.name_of(message.body) == "auth.bindTempAuthKey"
-    ]
 
 
 def test_a_permanent_key_at_hand_is_used_and_not_made() -> None:

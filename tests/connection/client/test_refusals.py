@@ -1,0 +1,148 @@
+"""Notifications: what the server ignored, and what becomes of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from kit.pairs import OTHER_QUERY, Wiretap, binds_in, bound_pair, keep_calls, make_pair, say, session_of
+from mtproto_bind import (
+    CallAnswered,
+    CallFailed,
+    CallId,
+    Check,
+    ClockSource,
+    KeyBound,
+    NotRun,
+    OutcomeUnknown,
+    SessionReset,
+)
+from mtproto_bind._session import REPLY, Item
+from mtproto_bind._tl import BadMsgNotification, BadServerSalt
+from mtproto_bind.testing import Pair
+
+
+def called(**call: bool) -> tuple[Pair, CallId, int]:
+    """A pair with one call under way that the server keeps to itself: the call, and its message id."""
+    pair = bound_pair(network=Wiretap())
+    assert isinstance(pair.network, Wiretap)
+    pair.network.frames.clear()
+    keep_calls(pair)
+    call_id = pair.client.call(OTHER_QUERY, pair.client_now, **call)
+    pair.run(0.5)
+    [sent] = pair.network.take(pair)
+    return pair, call_id, next(message.msg_id for message in sent.messages if message.body == OTHER_QUERY)
+
+
+def good_salt(pair: Pair) -> int:
+    return session_of(pair).salts.current(pair.now)
+
+
+def sent_again(pair: Pair) -> list[int]:
+    assert isinstance(pair.network, Wiretap)
+    messages = [message for sent in pair.network.take(pair) for message in sent.messages]
+    return [message.msg_id for message in messages if message.body == OTHER_QUERY]
+
+
+def test_refused_for_its_salt_a_call_leaves_again_under_a_new_id() -> None:
+    pair, _, msg_id = called()
+    say(pair, BadServerSalt(bad_msg_id=msg_id, bad_msg_seqno=3, error_code=48, new_server_salt=good_salt(pair)))
+    [again] = sent_again(pair)
+    assert again > msg_id
+
+
+def test_refused_on_its_second_sending_it_keeps_its_id() -> None:
+    """The refusal says nothing about the first sending, which may have run."""
+    pair, _, msg_id = called()
+    pair.cut()
+    pair.run(5)
+    assert sent_again(pair) == [msg_id]
+    say(pair, BadServerSalt(bad_msg_id=msg_id, bad_msg_seqno=3, error_code=48, new_server_salt=good_salt(pair)))
+    assert sent_again(pair) == [msg_id]
+
+
+@pytest.mark.parametrize("code", [16, 17, 18, 32, 33, 34, 35, 64])
+def test_a_refused_call_has_not_run_and_leaves_again(code: int) -> None:
+    pair, _, msg_id = called()
+    session = pair.client.bound_key().session_id
+    say(pair, BadMsgNotification(bad_msg_id=msg_id, bad_msg_seqno=3, error_code=code))
+    [again] = sent_again(pair)
+    assert again != msg_id
+    # all but 16 begin a new session: the numbers of the old one went wrong
+    assert (pair.client.bound_key().session_id == session) is (code == 16)
+    assert [event.session_id for event in pair.events(SessionReset)][:1] == ([] if code == 16 else [session])
+    assert (pair.client.status.clock.source is ClockSource.NOTIFICATION) is (code in (16, 17))
+
+
+def test_too_old_to_tell_is_an_unknown_outcome() -> None:
+    pair, call_id, msg_id = called()
+    say(pair, BadMsgNotification(bad_msg_id=msg_id, bad_msg_seqno=3, error_code=20))
+    [failed] = pair.events(CallFailed)
+    assert failed.call_id == call_id
+    assert isinstance(failed.reason, OutcomeUnknown)
+    assert sent_again(pair) == []
+
+
+def test_unless_it_may_be_repeated() -> None:
+    pair, _, msg_id = called(repeat=True)
+    say(pair, BadMsgNotification(bad_msg_id=msg_id, bad_msg_seqno=3, error_code=20))
+    assert len(sent_again(pair)) == 1
+    assert not pair.events(CallFailed)
+
+
+def test_a_notification_for_a_message_never_sent_costs_nothing() -> None:
+    pair, _, msg_id = called()
+    before = pair.client.bound_key()
+    say(pair, BadServerSalt(bad_msg_id=msg_id + 4000, bad_msg_seqno=3, error_code=48, new_server_salt=9))
+    say(pair, BadMsgNotification(bad_msg_id=msg_id + 4000, bad_msg_seqno=3, error_code=17))
+    assert pair.client.status.dropped == {Check.NOTIFICATION_TARGET: 2}
+    after = pair.client.bound_key()
+    assert (after.server_salt, after.session_id, after.time_offset) == (before.server_salt, before.session_id, before.time_offset)
+    assert sent_again(pair) == []
+
+
+def test_a_call_refused_again_and_again_is_given_up() -> None:
+    pair, call_id, msg_id = called()
+    for _ in range(6):
+        say(pair, BadMsgNotification(bad_msg_id=msg_id, bad_msg_seqno=3, error_code=16))
+        msg_id = ([*sent_again(pair), 0])[0]
+    [failed] = pair.events(CallFailed)
+    assert failed.call_id == call_id
+    assert isinstance(failed.reason, NotRun)
+
+
+@pytest.mark.parametrize("skew", [86400.0, -86400.0, 400.0])
+def test_a_clock_that_is_wrong_by_a_day_binds_on_the_first_try(skew: float) -> None:
+    pair = make_pair(client_skew=skew)
+    pair.client.call(OTHER_QUERY, pair.client_now)
+    bound = pair.run_until(KeyBound, 10)
+    pair.run(5)
+    assert isinstance(bound, KeyBound)
+    assert abs(bound.expires_at - pair.now - 86400) < 10
+    assert pair.events(CallAnswered)
+    assert pair.streams == 1
+
+
+@pytest.mark.parametrize("code", [16, 17, 32])
+def test_a_refused_binding_is_built_anew(code: int) -> None:
+    """Its id is sealed in it: another id is another binding."""
+    pair = make_pair(network=Wiretap())
+    assert isinstance(pair.network, Wiretap)
+    network = pair.network
+    pair.run(20, lambda each: bool(network.sealed(each)))
+    [(msg_id, first, _)] = binds_in(network.sealed(pair))
+    link = pair.link
+    assert link is not None
+    # the server refuses instead of binding
+    assert len(network.take_due(float("inf"))) == 1
+    key_id = network.sealed(pair)[0].key_id
+    slot = pair.client._state.keys.next
+    assert slot is not None
+    session = pair.server.sessions.open(pair.owner.keys[key_id], slot.session.session_id)
+    link.attach(session)
+    notification = BadMsgNotification(bad_msg_id=msg_id, bad_msg_seqno=1, error_code=code)
+    session.say(Item(body=notification.to_bytes(), content_related=False, remainder=REPLY))
+    pair.run_until(KeyBound)
+    (_, _, _), (again, second, _) = binds_in(network.sealed(pair))
+    assert again != msg_id
+    assert second.nonce != first.nonce
+    assert second.encrypted_message != first.encrypted_message

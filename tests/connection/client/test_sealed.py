@@ -1,0 +1,272 @@
+"""What a client makes of messages under its temporary key."""
+
+from __future__ import annotations
+
+import pytest
+
+from kit.pairs import OTHER_QUERY, Wiretap, bound_pair, keep_calls, say, session_of
+from mtproto_bind import CallAnswered, Check, SecurityError, SessionReset, TransportEnded, UpdateReceived
+from mtproto_bind._crypto import Side
+from mtproto_bind._session import REPLY, UNASKED, Item
+from mtproto_bind._tl import (
+    SERVICE,
+    ContainedMessage,
+    DestroySessionOk,
+    FutureSalt,
+    FutureSalts,
+    GetFutureSalts,
+    GzipPacked,
+    MsgDetailedInfo,
+    MsgNewDetailedInfo,
+    MsgResendReq,
+    MsgsAck,
+    MsgsStateInfo,
+    MsgsStateReq,
+    NewSessionCreated,
+    Ping,
+    Pong,
+    RpcResult,
+    TLObject,
+    pack,
+    write_container,
+)
+from mtproto_bind._wire import seal
+from mtproto_bind.testing import CheapCrypto, Pair
+
+UPDATE = bytes.fromhex("7ee4e8fa")
+
+
+def replies(pair: Pair) -> list[TLObject]:
+    """Service messages that the client has sent since the wiretap was emptied."""
+    assert isinstance(pair.network, Wiretap)
+    bodies = [message.body for sent in pair.network.take(pair) for message in sent.messages]
+    return [SERVICE.read_whole(body) for body in bodies]
+
+
+def tapped() -> Pair:
+    pair = bound_pair(network=Wiretap())
+    assert isinstance(pair.network, Wiretap)
+    pair.network.frames.clear()
+    return pair
+
+
+def test_an_update_is_told_and_acknowledged_in_time() -> None:
+    pair = tapped()
+    key = pair.client.bound_key()
+    assert pair.server.send_update(key.key.id, key.session_id, UPDATE, pair.now) is pair.link
+    pair.run(1)
+    assert pair.events(UpdateReceived) == [UpdateReceived(body=UPDATE)]
+    assert replies(pair) == [], "the acknowledgement waits for company"
+    pair.run(10)
+    [ack] = replies(pair)
+    assert isinstance(ack, MsgsAck)
+    assert ack.msg_ids
+    assert not len(session_of(pair).session.sent)
+
+
+def test_a_packed_update_is_unpacked_once() -> None:
+    pair = bound_pair()
+    say(pair, GzipPacked(packed_data=pack(UPDATE)), content_related=True, remainder=UNASKED)
+    assert pair.events(UpdateReceived) == [UpdateReceived(body=UPDATE)]
+    twice = GzipPacked(packed_data=pack(GzipPacked(packed_data=pack(UPDATE)).to_bytes()))
+    say(pair, twice, content_related=True, remainder=UNASKED)
+    [ended] = pair.events(TransportEnded)
+    assert ended.error.check is Check.GZIP
+
+
+def test_a_ping_is_answered() -> None:
+    pair = tapped()
+    say(pair, Ping(ping_id=77), remainder=UNASKED)
+    [pong] = [each for each in replies(pair) if isinstance(each, Pong)]
+    assert pong.ping_id == 77
+
+
+def test_questions_about_messages_are_answered() -> None:
+    pair = tapped()
+    session = session_of(pair)
+    say(pair, UPDATE, content_related=True, remainder=UNASKED)
+    known = session.session.ids.last
+    say(pair, MsgsStateReq(msg_ids=(known, known + 4)), remainder=UNASKED)
+    [info] = [each for each in replies(pair) if isinstance(each, MsgsStateInfo)]
+    assert info.info == bytes([4, 1])
+
+
+def test_a_detailed_info_is_fetched_or_acknowledged() -> None:
+    pair = tapped()
+    session = session_of(pair)
+    say(pair, UPDATE, content_related=True, remainder=UNASKED)
+    known = session.session.ids.last
+    say(pair, MsgDetailedInfo(msg_id=4, answer_msg_id=99, length=100, status=0), remainder=UNASKED)
+    [asked, *_] = [each for each in replies(pair) if isinstance(each, MsgResendReq)]
+    assert asked.msg_ids == (99,)
+    pair.run(12)
+    replies(pair)
+    say(pair, MsgNewDetailedInfo(answer_msg_id=known, length=4, status=0), remainder=UNASKED, seconds=12)
+    [ack] = replies(pair)
+    assert ack == MsgsAck(msg_ids=(known,))
+
+
+def test_asked_to_send_again_it_sends_what_is_unanswered_in_a_container() -> None:
+    pair = tapped()
+    keep_calls(pair)
+    pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(1)
+    assert isinstance(pair.network, Wiretap)
+    [first] = pair.network.take(pair)
+    [msg_id] = [message.msg_id for message in first.messages if message.body == OTHER_QUERY]
+    say(pair, MsgResendReq(msg_ids=(msg_id,)), remainder=UNASKED)
+    [second] = pair.network.take(pair)
+    assert second.is_container
+    assert [message.msg_id for message in second.messages if message.body == OTHER_QUERY] == [msg_id]
+
+
+def test_salts_that_nobody_asked_for_are_dropped() -> None:
+    pair = bound_pair()
+    salt = pair.client.bound_key().server_salt
+    planted = FutureSalts(req_msg_id=4, now=0, salts=(FutureSalt(valid_since=0, valid_until=1 << 30, salt=7),))
+    say(pair, planted)
+    assert pair.client.status.dropped == {Check.FUTURE_SALTS_ASKED: 1}
+    assert pair.client.bound_key().server_salt == salt
+
+
+@pytest.mark.parametrize("thing", [DestroySessionOk(session_id=1), MsgsAck(msg_ids=(4, 8))])
+def test_what_is_of_no_consequence_has_none(thing: TLObject) -> None:
+    pair = bound_pair()
+    told = len(pair.told)
+    say(pair, thing)
+    assert len(pair.told) == told
+    assert not pair.client.status.dropped
+
+
+def test_a_session_made_anew_is_told_and_the_salt_taken() -> None:
+    pair = bound_pair()
+    session = session_of(pair)
+    created = NewSessionCreated(first_msg_id=1 << 62, unique_id=123, server_salt=456)
+    say(pair, created, content_related=True, remainder=UNASKED)
+    say(pair, created, content_related=True, remainder=UNASKED)
+    assert pair.events(SessionReset) == [SessionReset(session_id=session.session.session_id)]
+    assert pair.client.bound_key().server_salt == 456
+
+
+def test_a_result_for_nobody_is_dropped_and_acknowledged() -> None:
+    pair = tapped()
+    say(pair, RpcResult(req_msg_id=4, result=UPDATE), content_related=True, seconds=12)
+    assert pair.client.status.dropped == {Check.RESULT_TARGET: 1}
+    [ack] = replies(pair)
+    assert isinstance(ack, MsgsAck)
+
+
+def test_what_a_client_asks_is_no_answer() -> None:
+    """A constructor that only a client sends ends the stream where no class reads it, and is ignored where one does."""
+    pair = bound_pair()
+    say(pair, GetFutureSalts(num=1))
+    assert not pair.events(TransportEnded)
+
+
+def forge(pair: Pair, **changes: int | bytes) -> bytes:
+    """A message of the server to the session in use, with some fields as the test wants them."""
+    session = session_of(pair)
+    fields: dict[str, int | bytes] = {
+        "salt": 0,
+        "session_id": session.session.session_id,
+        "msg_id": session.session.ids.next(pair.now, REPLY),
+        "seq_no": 1,
+        **changes,
+    }
+    body = changes.get("body", UPDATE)
+    fields |= {"body": body, "padding": bytes(12 + -(32 + len(bytes(body)) + 12) % 16)}
+    key = session.session.key
+    return seal(key, Side.SERVER, crypto=CheapCrypto(), **fields)  # type: ignore[arg-type]  # the names are those of seal
+
+
+def deliver(pair: Pair, frame: bytes) -> None:
+    pair.client.receive_data(len(frame).to_bytes(4, "little") + frame, pair.client_now)
+    pair.run(0.01)
+
+
+def container(pair: Pair, *ids: int) -> bytes:
+    return write_container([ContainedMessage(msg_id=each, seqno=1, body=UPDATE) for each in ids])
+
+
+def error_of(pair: Pair) -> Check | None:
+    [ended] = pair.events(TransportEnded)
+    return ended.error.check if isinstance(ended.error, SecurityError) else None
+
+
+@pytest.mark.parametrize("remainder", [0, 2])
+def test_our_own_messages_cannot_be_sent_back(remainder: int) -> None:
+    pair = bound_pair()
+    deliver(pair, forge(pair, msg_id=session_of(pair).session.ids.next(pair.now, 0) + remainder))
+    assert error_of(pair) is Check.MSG_ID_PARITY
+
+
+def test_nor_inside_a_container() -> None:
+    pair = bound_pair()
+    ids = session_of(pair).session.ids
+    inner = ids.next(pair.now, 0)
+    deliver(pair, forge(pair, body=container(pair, inner), msg_id=ids.next(pair.now, REPLY)))
+    assert error_of(pair) is Check.MSG_ID_PARITY
+
+
+def test_a_message_of_another_session_ends_the_stream() -> None:
+    pair = bound_pair()
+    deliver(pair, forge(pair, session_id=5))
+    assert error_of(pair) is Check.SESSION_ID
+    assert not pair.events(UpdateReceived)
+
+
+def test_a_key_that_is_not_ours_ends_the_stream() -> None:
+    pair = bound_pair()
+    frame = forge(pair)
+    deliver(pair, b"\1" * 8 + frame[8:])
+    assert error_of(pair) is Check.KEY_KNOWN
+
+
+def test_a_message_comes_only_once() -> None:
+    pair = bound_pair()
+    frame = forge(pair)
+    for _ in range(3):
+        deliver(pair, frame)
+    assert len(pair.events(UpdateReceived)) == 1
+    assert pair.client.status.dropped == {Check.MSG_ID_SEEN: 2}
+
+
+def test_nor_a_second_time_inside_a_container() -> None:
+    pair = bound_pair()
+    ids = session_of(pair).session.ids
+    once = ids.next(pair.now, REPLY)
+    deliver(pair, forge(pair, msg_id=once))
+    other = ids.next(pair.now, REPLY)
+    deliver(pair, forge(pair, body=container(pair, once, other), seq_no=2, msg_id=ids.next(pair.now, REPLY)))
+    assert len(pair.events(UpdateReceived)) == 2
+    assert pair.client.status.dropped == {Check.MSG_ID_SEEN: 1}
+
+
+@pytest.mark.parametrize(("seconds", "taken"), [(-301, 0), (-299, 1), (29, 1), (32, 0)])
+def test_the_window_of_time(seconds: int, taken: int) -> None:
+    pair = bound_pair()
+    pair.run(400)
+    deliver(pair, forge(pair, msg_id=(int(pair.now + seconds) << 32) + 5))
+    assert len(pair.events(UpdateReceived)) == taken
+    assert pair.client.status.dropped == ({} if taken else {Check.MSG_ID_WINDOW: 1})
+
+
+def test_a_resend_request_after_a_lost_answer_is_no_second_run() -> None:
+    pair = bound_pair()
+    pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(0.07)
+    pair.cut()
+    pair.run(5)
+    assert len(pair.events(CallAnswered)) == 1
+    assert len(pair.owner.ran) == 1
+
+
+def test_the_answer_may_stand_behind_others_in_a_container() -> None:
+    pair = bound_pair()
+    session = session_of(pair)
+    for _ in range(3):
+        session.say(Item(body=UPDATE, content_related=True, remainder=UNASKED))
+    pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(1)
+    assert len(pair.events(UpdateReceived)) == 3
+    assert len(pair.events(CallAnswered)) == 1
