@@ -443,6 +443,16 @@ def test_the_offer_tells_the_time_of_the_call_and_ends_in_drawn_padding() -> Non
     assert (found.g_a, found.server_time, padding) == (to_minimal(1 << 2020), 5, bytes(range(12)))
 
 
+@pytest.mark.parametrize(
+    ("now", "told"), [(-1.5, 0), (0.9, 0), (2**31 - 0.5, 2**31 - 1), (2.0**31, 2**31 - 1), (1e12, 2**31 - 1)]
+)
+def test_a_clock_beyond_all_bounds_is_told_as_far_as_it_goes(now: float, told: int) -> None:
+    stages = server_stages()
+    state = work_off(stages.raising_ga, server_tools(now=now))
+    assert isinstance(state, ExpectClientDHParams)
+    assert opened(stages, state)[0].server_time == state.offer.server_time == told
+
+
 def test_padding_that_is_not_needed_is_not_drawn() -> None:
     stages = server_stages()
     state = resume(stages.raising_ga, (1 << 1990,), server_tools(nothing_drawn()))

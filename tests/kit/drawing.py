@@ -65,7 +65,7 @@ def trigger(route: Route) -> str:
 
 def waits_for(state: type[State]) -> str:
     """In a word or two."""
-    kinds = {PeerState: "the peer", WorkState: "arithmetic", OwnerState: "the owner"}
+    kinds: dict[type[State], str] = {PeerState: "the peer", WorkState: "arithmetic", OwnerState: "the owner"}
     return next((word for kind, word in kinds.items() if issubclass(state, kind)), "nothing")
 
 

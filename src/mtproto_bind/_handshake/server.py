@@ -61,6 +61,7 @@ P_Q_BYTES = 4
 P_Q_MASK = 0x7FFFFFFF
 P_Q_SET = 0x40000001
 RSA_BYTES = 256
+LAST_SECOND = (1 << 31) - 1
 NO_RETRY = bytes(8)
 PADDING_CEILING = 16
 
@@ -146,7 +147,9 @@ class RaisingGA(WorkState):
         [g] = self.work.bases
         if not in_range(g_a, self.work.modulus):
             return _raising(self.purpose, self.exchange, tools)
-        offer = Offer(self.purpose, self.exchange, Group(g, self.work.modulus, g_a), int(tools.now))
+        # server_time is a signed int of 32 bits, whatever the clock says
+        server_time = max(0, min(int(tools.now), LAST_SECOND))
+        offer = Offer(self.purpose, self.exchange, Group(g, self.work.modulus, g_a), server_time)
         padding = draw_padding(inner_data_of(offer), tools.entropy)
         answer = answer_with_offer(offer, padding, tools)
         return ExpectClientDHParams(offer, self.work.exponent, padding, NO_RETRY, answer)

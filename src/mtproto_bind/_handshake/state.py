@@ -8,9 +8,7 @@ off the annotations of these methods, so they cannot disagree.
 from __future__ import annotations
 
 from types import FunctionType, UnionType
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, get_args, get_origin, get_type_hints
-
-from attrs import frozen
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, get_args, get_origin, get_type_hints
 
 from .._crypto import Work
 from .._errors import UnexpectedMessage
@@ -51,8 +49,7 @@ class OwnerState(State):
     __slots__ = ()
 
 
-@frozen
-class Route:
+class Route(NamedTuple):
     """One way out of a state. ``takes``: the type of what comes; ``leads_to`` is empty where the handshake ends in an error."""
 
     handler: str
