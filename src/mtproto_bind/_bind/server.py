@@ -33,7 +33,7 @@ class Presented:
 def verify_key(*, temporary: bool, bound_to: int | None, request: BindTempAuthKey) -> None:
     """The key that the request came under is a temporary one, and not another's."""
     require(temporary, Check.BIND_KEY_KIND)
-    require(bound_to is None or bound_to == request.perm_auth_key_id, Check.BIND_OTHER_KEY)
+    require(bound_to is None or _same(bound_to, request.perm_auth_key_id), Check.BIND_OTHER_KEY)
 
 
 def verify_sealed(request: BindTempAuthKey, permanent_key: AuthKey | None, presented: Presented, *, crypto: Crypto) -> None:
