@@ -176,11 +176,31 @@ def test_full_frames_are_numbered_and_summed() -> None:
     first, second, third = (sender.encode(bytes([n]) * 4) for n in range(3))
     assert [wire[4] for wire in (first, second, third)] == [0, 1, 2]
     assert receiver.decode(Buffer(first)) == Frame(bytes(4), False)
-    with pytest.raises(MalformedMessage, match="frame 2 where 1 is next"):
+    with pytest.raises(MalformedMessage, match=r"frame 2 where 1 is next \(at byte 4\)"):
         receiver.decode(Buffer(third))
-    with pytest.raises(MalformedMessage, match="CRC32"):
+    with pytest.raises(MalformedMessage, match=r"CRC32 .* \(at byte 12\)"):
         receiver.decode(Buffer(second[:8] + b"\xff" + second[9:]))
     assert receiver.decode(Buffer(second)) == Frame(b"\1" * 4, False)
+
+
+def test_the_number_of_a_full_frame_begins_anew() -> None:
+    sender, receiver = codec(Framing.FULL, server=False), codec(Framing.FULL)
+    for end in (sender, receiver):
+        # four thousand million frames later
+        vars(end).update(_sent=(1 << 32) - 1, _received=(1 << 32) - 1)
+    last, first = sender.encode(b"last"), sender.encode(b"next")
+    assert (last[4:8], first[4:8]) == (b"\xff" * 4, bytes(4))
+    assert [receiver.decode(Buffer(wire)) for wire in (last, first)] == [Frame(b"last", False), Frame(b"next", False)]
+
+
+def test_the_most_that_can_be_framed() -> None:
+    longest = bytes((1 << 24) - 4)
+    assert len(codec(Framing.INTERMEDIATE).encode(longest)) == 4 + len(longest)
+    assert len(codec(Framing.FULL).encode(longest)) == 12 + len(longest)
+    assert codec(Framing.PADDED).encode(b"1234", padding=bytes(15)) == b"\x13\0\0\x001234" + bytes(15)
+    for framing in Framing:
+        with pytest.raises(ValueError, match=r"payload|padding"):
+            codec(framing).encode(bytes(1 << 24))
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,10 @@ def test_the_header_names_the_data_centre() -> None:
     header = client(Transport(obfuscated=True), dc=-10002).data_to_send()
     rest = CRYPTO.ctr(header[8:40], header[40:56])(header)
     assert int.from_bytes(rest[60:62], "little", signed=True) == -10002
+    header = client(Transport(obfuscated=True)).data_to_send()
+    rest = CRYPTO.ctr(header[8:40], header[40:56])(header)
+    # nothing is told unless asked for
+    assert rest[60:62] == numbered("client")(64)[60:62]
 
 
 @EVERY
@@ -250,6 +254,7 @@ def test_published_errors(entry: dict[str, str | int]) -> None:
     assert transport_error(payload) == entry["int32"]
     assert encode_transport_error(int(entry["int32"])) == payload
     assert transport_error(payload + bytes(15)) == entry["int32"]
+    assert encode_transport_error(-(1 << 31)) == b"\0\0\0\x80"
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xff" * 3, bytes(4), b"\xff\xff\xff\x7f", b"\xff" * 20])
