@@ -102,4 +102,5 @@ def test_the_data_centre_is_random_where_it_is_not_told() -> None:
     header, _ = make_header(Framing.PADDED, dc=0, secret=None, entropy=lambda size: GOOD, crypto=CRYPTO)
     accepted = accept_header(header, secret=None, crypto=CRYPTO)
     assert accepted is not None
+    assert len(header) == 64
     assert accepted.dc.to_bytes(2, "little", signed=True) == GOOD[60:62]
