@@ -46,7 +46,7 @@ class Slot:
     expires_at: int
     """Server unix seconds."""
     lifetime: int
-    """Seconds that were asked for."""
+    """Seconds from when it was made."""
     made_at: float
     """Our unix seconds."""
     state: SlotState = SlotState.UNBOUND

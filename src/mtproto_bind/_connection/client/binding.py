@@ -105,7 +105,7 @@ def _bound(state: ClientState, slot: Slot) -> None:
     state.refusals = 0
     old = state.keys.swap()
     if old is not None:
-        state.timers.set(Timer.DRAINED, state.now + config.timeouts.drain)
+        state.timers.set(old, state.now + config.timeouts.drain)
     permanent = state.keys.permanent
     if isinstance(permanent, PermanentKey | ExternalKey):
         state.keys.permanent = evolve(permanent, last_bound_at=state.now)

@@ -57,7 +57,7 @@ def expire(state: ClientState) -> None:
         if slot.expires_at <= state.server_time:
             if slot is state.keys.next:
                 # a server whose clock makes keys end at once must not keep us making them
-                state.timers.set(Timer.EXCHANGE_AGAIN, state.now + state.backoff.failed())
+                state.timers.set(Timer.EXCHANGE_AGAIN, state.now + state.config.retry.ceiling)
             state.tell(KeyExpired(key_id=slot.id))
             state.lose(slot, "the temporary key has expired")
 

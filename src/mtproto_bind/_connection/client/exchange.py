@@ -129,6 +129,9 @@ def _agreed(state: ClientState, exchange: Exchange, agreed: KeyAgreed) -> None:
 def _slot(state: ClientState, agreed: KeyAgreed, expires_in: int) -> Slot:
     """Draws session_id, 8 bytes: each temporary key begins a session of its own, with its own salt."""
     config = state.config
+    # expires_in is a duration; the end lies on the server's clock, which may say anything that fits 31 bits
+    started = max(agreed.server_time, 0)
+    expires_at = min(started + expires_in, LAST_SECOND)
     session = Session(
         agreed.key,
         id_from_bytes(config.entropy(8)),
@@ -141,8 +144,7 @@ def _slot(state: ClientState, agreed: KeyAgreed, expires_in: int) -> Slot:
     return Slot(
         session=session,
         salt=agreed.first_salt,
-        # expires_in is a duration; the end lies on the server's clock, which may say anything that fits 31 bits
-        expires_at=min(max(agreed.server_time, 0) + expires_in, LAST_SECOND),
-        lifetime=expires_in,
+        expires_at=expires_at,
+        lifetime=expires_at - started,
         made_at=state.now,
     )

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class Timer(Enum):
-    """What a client waits for."""
+    """What a client waits for. (A key that drains has a timer under its own slot.)"""
 
     HANDSHAKE_ANSWER = auto()
     EXCHANGE_AGAIN = auto()
@@ -37,8 +37,6 @@ class Timer(Enum):
     BIND_AGAIN = auto()
     DRAIN = auto()
     """Until then a sealed binding waits for the answers under the old key."""
-    DRAINED = auto()
-    """Then the old key is gone."""
     FRAME = auto()
     IDLE = auto()
 
@@ -190,6 +188,7 @@ class ClientState:
         if slot is self.keys.next:
             self.forget_binding()
         self.keys.drop(slot)
+        self.timers.clear(slot)
         for message in slot.session.sent.all():
             self.abandon(message.about, message.msg_id in unrun, why)
 

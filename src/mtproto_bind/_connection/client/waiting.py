@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..._events import CallId, NotRun, OutcomeUnknown
-from ..._keys import Need, SlotState, lacking
+from ..._keys import Need, Slot, SlotState, lacking
 from ..._questions import PermanentKeySuspected
 from .binding import ask_for_owners_key, build_again, start_binding
 from .endings import timed_out
@@ -70,9 +70,8 @@ def _expired(state: ClientState, name: object) -> None:
     timeouts = state.config.timeouts
     if name is Timer.BINDING_REQUIRED:
         build_again(state)
-    elif name is Timer.DRAINED:
-        for slot in tuple(state.keys.draining):
-            state.lose(slot, "its answers did not come after the key was renewed")
+    elif isinstance(name, Slot):
+        state.lose(name, "its answers did not come after the key was renewed")
     elif state.stream is not None:
         match name:
             case Timer.HANDSHAKE_ANSWER:

@@ -1,0 +1,182 @@
+"""What leaves, when, and in which company."""
+
+from __future__ import annotations
+
+import pytest
+
+from kit.pairs import OTHER_QUERY, Wiretap, bound_pair, keep_calls, make_pair
+from mtproto_bind import CallAnswered, CallFailed, KeyBound, Limits, LocalProtocolError, NotRun, RpcError
+from mtproto_bind._tl import RpcResult
+from mtproto_bind.testing import Pair
+
+
+def tap(pair: Pair) -> Wiretap:
+    assert isinstance(pair.network, Wiretap)
+    return pair.network
+
+
+def test_calls_of_one_moment_leave_in_one_container() -> None:
+    pair = bound_pair(network=Wiretap())
+    tap(pair).frames.clear()
+    for _ in range(5):
+        pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(1)
+    first, *_ = tap(pair).take(pair)
+    assert first.is_container
+    calls = [message for message in first.messages if message.body == OTHER_QUERY]
+    assert len(calls) == 5
+    assert all(message.seq_no % 2 for message in calls)
+    assert first.seq_no % 2 == 0
+    assert first.seq_no >= max(message.seq_no for message in first.messages)
+    assert first.msg_id > max(message.msg_id for message in first.messages)
+
+
+def test_a_container_keeps_to_its_ceilings() -> None:
+    pair = bound_pair(network=Wiretap(), client={"limits": Limits(outgoing_message=200)})
+    tap(pair).frames.clear()
+    for size in range(10):
+        pair.client.call(OTHER_QUERY + bytes(16 * size), pair.client_now)
+    pair.run(1)
+    sent = tap(pair).take(pair)
+    assert 1 < len(sent) < 10
+    assert max(sum(len(each.body) + 16 for each in one.messages) for one in sent) <= 200
+    assert len(pair.events(CallAnswered)) == 10
+
+
+def test_the_queue_has_an_end() -> None:
+    pair = make_pair(client={"limits": Limits(waiting_calls=3)})
+    for _ in range(3):
+        pair.client.call(OTHER_QUERY, pair.client_now)
+    with pytest.raises(LocalProtocolError, match="waiting_calls"):
+        pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(5)
+    assert len(pair.events(CallAnswered)) == 3
+
+
+def test_calls_wait_from_the_moment_the_next_key_is_ready() -> None:
+    pair = bound_pair(network=Wiretap())
+    kept = keep_calls(pair)
+    pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(1)
+    pair.client.renew(pair.client_now)
+    pair.run(5, lambda each: each.client.status.next_key_state == "BINDING")
+    tap(pair).frames.clear()
+    old = pair.client.bound_key().key.id
+    pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(1)
+    assert tap(pair).take(pair) == [], "the call waits, and so does the binding"
+    assert pair.link is not None
+    pair.link.send_result(kept[0], OTHER_QUERY, pair.now)
+    pair.run_until(KeyBound)
+    pair.run(1)
+    assert {each.key_id for each in tap(pair).take(pair) if any(m.body == OTHER_QUERY for m in each.messages)} == {
+        pair.client.bound_key().key.id
+    }
+    assert pair.client.bound_key().key.id != old
+
+
+def test_pipelined_the_first_call_follows_the_binding_at_once() -> None:
+    slow, fast = make_pair(), make_pair(client={"pipeline": True})
+    times = []
+    for pair in (slow, fast):
+        pair.client.call(OTHER_QUERY, pair.client_now)
+        began = pair.now
+        pair.run(10, lambda each: bool(each.events(CallAnswered)))
+        times.append(round((pair.now - began) / 0.1))
+    assert times == [8, 7], "round trips: one connection, both handshakes one after the other"
+
+
+def test_a_server_that_refuses_the_pipelined_call_costs_a_retry() -> None:
+    from mtproto_bind import Binding
+
+    pair = make_pair(client={"pipeline": True})
+    answer = pair.owner.answer
+    refusals = [Binding.REFUSED]
+
+    def refusing(question: object) -> object:
+        from mtproto_bind import BindRequested
+
+        return refusals.pop() if isinstance(question, BindRequested) and refusals else answer(question)  # type: ignore[arg-type]
+
+    pair.owner.answer = refusing  # type: ignore[method-assign]  # refuses once
+    pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(20)
+    assert len(pair.events(CallAnswered)) == 1
+    assert not pair.events(CallFailed)
+    assert len(pair.owner.ran) == 1
+
+
+def test_an_error_of_the_server_ends_the_call() -> None:
+    pair = bound_pair()
+    kept = keep_calls(pair)
+    call = pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(1)
+    assert pair.link is not None
+    pair.link.send_error(kept[0], 400, "PHONE_NUMBER_INVALID", pair.now)
+    pair.run(1)
+    [failed] = pair.events(CallFailed)
+    assert (failed.call_id, failed.reason) == (call, RpcError(400, "PHONE_NUMBER_INVALID"))
+
+
+@pytest.mark.parametrize("name", ["CONNECTION_NOT_INITED", "CONNECTION_LAYER_INVALID"])
+def test_a_forgotten_introduction_is_made_again(name: str) -> None:
+    from mtproto_bind import CallReceived, InitConnection
+
+    pair = bound_pair(client={"api": InitConnection(layer=99, api_id=1)})
+    pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(1)
+    kept = keep_calls(pair)
+    pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(1)
+    assert pair.link is not None
+    pair.link.send_error(kept[0], 400, name, pair.now)
+    pair.run(1)
+    assert [call.layer for call in kept] == [None, 99]
+    pair.link.send_result(kept[1], OTHER_QUERY, pair.now)
+    pair.run(1)
+    assert len(pair.events(CallAnswered)) == 2
+    assert [call.layer for call in pair.server_events(CallReceived)] == [99]
+
+
+def test_without_an_introduction_such_an_error_is_the_callers() -> None:
+    pair = bound_pair()
+    kept = keep_calls(pair)
+    pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(1)
+    assert pair.link is not None
+    pair.link.send_error(kept[0], 400, "CONNECTION_NOT_INITED", pair.now)
+    pair.run(1)
+    assert len(pair.events(CallFailed)) == 1
+
+
+def test_a_key_that_is_not_bound_any_more_is_replaced() -> None:
+    """401 AUTH_KEY_PERM_EMPTY: the call has surely not run, and goes out again under the next key."""
+    from mtproto_bind import KeyExpired
+
+    pair = bound_pair()
+    kept = keep_calls(pair)
+    first = pair.client.bound_key()
+    pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(1)
+    assert pair.link is not None
+    pair.link.send_error(kept[0], 401, "AUTH_KEY_PERM_EMPTY", pair.now)
+    pair.run_until(KeyBound)
+    pair.run(1)
+    assert pair.events(KeyExpired) == [KeyExpired(key_id=first.key.id)]
+    assert len(kept) == 2
+    assert kept[1].key_id != first.key.id
+    assert not pair.events(CallFailed)
+
+
+def test_an_answer_to_a_cancelled_call_is_acknowledged_and_forgotten() -> None:
+    pair = bound_pair()
+    kept = keep_calls(pair)
+    call = pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(1)
+    pair.client.cancel(call, pair.client_now)
+    assert pair.link is not None
+    pair.link.send_result(kept[0], RpcResult(req_msg_id=0, result=OTHER_QUERY).to_bytes(), pair.now)
+    pair.run(15)
+    assert not pair.events(CallAnswered)
+    assert pair.client.status.dropped == {}
+    assert isinstance(NotRun("x").why, str)
