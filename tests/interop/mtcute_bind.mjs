@@ -4,6 +4,7 @@
 //
 // PEM: file with the server's public RSA key (PKCS#1). A word on a line of stdin is an order:
 //     call     ask help.getNearestDc
+//     media    ask the same on a connection to the media data centre, which has a temporary key of its own
 //     renew    let the day pass after which mtcute makes and binds another temporary key
 // The end of stdin ends the program. On stdout one JSON object a line says what came of it, key ids as 16 hex digits of the
 // little-endian number. mtcute's own log goes to stderr (MTCUTE_LOG_LEVEL=4 for all of it).
@@ -72,8 +73,8 @@ function watchStorage(storage, crypto) {
 }
 
 async function obey(order, client, storage, crypto) {
-    if (order === 'call') {
-        const answer = await client.call({ _: 'help.getNearestDc' })
+    if (order === 'call' || order === 'media') {
+        const answer = await client.call({ _: 'help.getNearestDc' }, { kind: order === 'media' ? 'download' : 'main' })
         tell('answered', {
             answer: answer._,
             nearest_dc: answer.nearestDc,

@@ -63,11 +63,11 @@ def public_pem(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[Program, int]]:
-    """``mtproto-bind serve``, and the port it listens on."""
+def serving(folder: Path, *options: object) -> Iterator[tuple[Program, int]]:
+    """``mtproto-bind serve`` with ``options``, and the port it listens on."""
     pem = folder / "private.pem"
     pem.write_text(SERVER_KEY_PEM)
-    with talking([*SERVE, "--private-key", pem, "--dc", DC.id], folder / "serve.log") as server:
+    with talking([*SERVE, "--private-key", pem, *options], folder / "serve.log") as server:
         yield server, server.wait_for("listening")["port"]
 
 
@@ -82,7 +82,7 @@ def created(server: Program, kind: str) -> list[str]:
 
 
 def test_mtcute_makes_both_keys_binds_them_and_calls(tmp_path: Path, public_pem: Path) -> None:
-    with serving(tmp_path) as (server, port), mtcute(port, public_pem) as client:
+    with serving(tmp_path, "--dc", DC.id) as (server, port), mtcute(port, public_pem) as client:
         client.order("call")
         answered = client.wait_for("answered")
         client.finish()
@@ -100,7 +100,7 @@ def test_mtcute_makes_both_keys_binds_them_and_calls(tmp_path: Path, public_pem:
 
 
 def test_mtcute_renews_its_temporary_key_on_the_live_stream(tmp_path: Path, public_pem: Path) -> None:
-    with serving(tmp_path) as (server, port), mtcute(port, public_pem) as client:
+    with serving(tmp_path, "--dc", DC.id) as (server, port), mtcute(port, public_pem) as client:
         client.order("call")
         before = client.wait_for("answered")
         streams = len(client.events("connected"))
@@ -120,6 +120,26 @@ def test_mtcute_renews_its_temporary_key_on_the_live_stream(tmp_path: Path, publ
     assert {old, new} <= {*created(server, "temporary")}
     assert server.events("key_bound") == [{"temporary_key_id": key, "permanent_key_id": permanent} for key in (old, new)]
     assert len(server.events("call")) == 2
+    assert server.events("client_dropped") == []
+
+
+def test_a_media_connection_of_mtcute_has_a_temporary_key_beside_the_other(tmp_path: Path, public_pem: Path) -> None:
+    # it asks for data centre -2 there, so the server is one that takes any
+    with serving(tmp_path) as (server, port), mtcute(port, public_pem) as client:
+        answered = []
+        for order in ("call", "media", "call"):
+            client.order(order)
+            answered.append(client.wait_for("answered"))
+        client.finish()
+        server.finish(by=signal.SIGTERM)
+
+    permanent, temporary = answered[0]["permanent_key_id"], answered[0]["temporary_key_id"]
+    assert answered == [answered[0]] * 3
+    first, second = server.events("key_bound")
+    assert first == {"temporary_key_id": temporary, "permanent_key_id": permanent}
+    assert second["temporary_key_id"] in set(created(server, "temporary")) - {temporary}
+    assert second["permanent_key_id"] == permanent
+    assert len(server.events("call")) == 3
     assert server.events("client_dropped") == []
 
 
