@@ -1,0 +1,52 @@
+"""What a command says: to a person line by line, or to a program as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, TextIO
+
+__all__ = ["Console", "Failure", "Misuse"]
+
+
+class Misuse(Exception):
+    """The command cannot be run as it was given: exit code 2."""
+
+
+class Failure(Exception):
+    """The run came to nothing: exit code 1. The text says what was expected, what came, and what to do."""
+
+    def __init__(self, text: str, *, kind: str, check: str | None = None) -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.check = check
+
+    def as_json(self) -> dict[str, str | None]:
+        """The ``error`` of the object that ``--json`` prints."""
+        return {"class": self.kind, "check": self.check, "text": str(self)}
+
+
+class Console:
+    """Lines for a person go to stdout; with ``as_json`` to stderr, so that stdout holds nothing but JSON."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def say(self, text: str) -> None:
+        """A line for a person."""
+        write(sys.stderr if self.as_json else sys.stdout, text)
+
+    def complain(self, text: str) -> None:
+        """A line about what went wrong."""
+        write(sys.stderr, f"mtproto-bind: {text}")
+
+    def tell(self, **values: Any) -> None:
+        """One JSON object on a line of its own; nothing without ``as_json``."""
+        if self.as_json:
+            write(sys.stdout, json.dumps(values))
+
+
+def write(stream: TextIO, line: str) -> None:
+    """In one piece, so that the lines of two threads do not mix."""
+    stream.write(f"{line}\n")
+    stream.flush()

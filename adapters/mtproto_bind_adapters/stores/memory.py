@@ -1,0 +1,118 @@
+"""A store in the memory of one process. It forgets everything when the process ends."""
+
+from __future__ import annotations
+
+import heapq
+from typing import Any
+
+from attrs import evolve
+
+from mtproto_bind import (
+    UNAVAILABLE,
+    Binding,
+    BindRequested,
+    HandshakeAdvanced,
+    HandshakeNeeded,
+    KeyKind,
+    KeyNeeded,
+    KeyOffered,
+    Question,
+    Stored,
+    StoredKey,
+    Unavailable,
+)
+
+__all__ = ["MemoryStore"]
+
+HANDSHAKE_MEMORY = 600.0
+"""Seconds: what the documentation gives a handshake from its first request to its last."""
+
+
+class MemoryStore:
+    """Keys, bindings and handshakes under way.
+
+    ``capacity``: keys, and handshakes, held at once. A store that is full takes no new ones and says ``UNAVAILABLE``, so that a
+    flood of new keys drives nobody's key out. Not thread-safe: for the one loop that asks it.
+    """
+
+    def __init__(self, *, capacity: int = 1_000_000) -> None:
+        self._capacity = capacity
+        self._keys: dict[int, StoredKey] = {}
+        self._bound: dict[tuple[int, bool], int] = {}
+        self._handshakes: dict[tuple[bytes, bytes], bytes] = {}
+        self._ends: list[tuple[float, int]] = []
+        self._handshake_ends: list[tuple[float, bytes, bytes]] = []
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def answer(self, question: Question[Any], now: float) -> Any:
+        """See :class:`mtproto_bind_adapters.stores.Store`. Raises ``TypeError`` for a question that no store can answer."""
+        self._forget_ended(now)
+        match question:
+            case KeyNeeded():
+                return self._keys.get(question.key_id)
+            case KeyOffered():
+                return self._keep(question.record)
+            case BindRequested():
+                return self._bind(question)
+            case HandshakeNeeded():
+                return self._handshakes.get((question.nonce, question.server_nonce))
+            case HandshakeAdvanced():
+                return self._advance(question, now)
+            case _:
+                raise TypeError(f"{type(question).__name__} is no question to a store")
+
+    def bound_to(self, permanent_key_id: int, *, media: bool = False) -> int | None:
+        """The id of the temporary key that is bound to a permanent one."""
+        return self._bound.get((permanent_key_id, media))
+
+    def _keep(self, record: StoredKey) -> Stored | Unavailable:
+        key_id = record.key.id
+        if key_id in self._keys:
+            # The question may be asked again for the same record, on a new stream: that is no collision.
+            return Stored.KEPT if self._keys[key_id] == record else Stored.TAKEN
+        if len(self._keys) >= self._capacity:
+            return UNAVAILABLE
+        self._keys[key_id] = record
+        if record.expires_at is not None:
+            heapq.heappush(self._ends, (record.expires_at, key_id))
+        return Stored.KEPT
+
+    def _bind(self, request: BindRequested) -> Binding:
+        """Frees the temporary key that was bound before and binds this one; nobody can see one without the other."""
+        temporary = self._keys.get(request.temporary_key_id)
+        permanent = self._keys.get(request.permanent_key_id)
+        if temporary is None or permanent is None or permanent.kind is not KeyKind.PERMANENT:
+            return Binding.REFUSED
+        slot = (request.permanent_key_id, temporary.media)
+        before = self._bound.get(slot)
+        if before is not None:
+            self._keys[before] = evolve(self._keys[before], bound_to=None)
+        self._bound[slot] = request.temporary_key_id
+        self._keys[request.temporary_key_id] = evolve(temporary, bound_to=request.permanent_key_id)
+        return Binding.MADE
+
+    def _advance(self, question: HandshakeAdvanced, now: float) -> bool | Unavailable:
+        name = (question.nonce, question.server_nonce)
+        if self._handshakes.get(name) != question.before:
+            return False
+        if question.after is None:
+            self._handshakes.pop(name, None)
+            return True
+        if question.before is None:
+            if len(self._handshakes) >= self._capacity:
+                return UNAVAILABLE
+            heapq.heappush(self._handshake_ends, (now + HANDSHAKE_MEMORY, *name))
+        self._handshakes[name] = question.after
+        return True
+
+    def _forget_ended(self, now: float) -> None:
+        while self._ends and self._ends[0][0] <= now:
+            _, key_id = heapq.heappop(self._ends)
+            record = self._keys.pop(key_id)
+            if record.bound_to is not None:
+                del self._bound[record.bound_to, record.media]
+        while self._handshake_ends and self._handshake_ends[0][0] <= now:
+            _, nonce, server_nonce = heapq.heappop(self._handshake_ends)
+            self._handshakes.pop((nonce, server_nonce), None)
