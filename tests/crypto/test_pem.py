@@ -94,6 +94,7 @@ def test_lines_have_64_characters() -> None:
         (private_text(PrivateFormat.PKCS8, b"password"), "an encrypted private key: decrypt"),
         ("-----BEGIN PUBLIC KEY-----\nÄÖÜ!\n-----END PUBLIC KEY-----", "something else"),
         ("-----BEGIN PUBLIC KEY-----\nAAAAA\n-----END PUBLIC KEY-----", "something else"),
+        ("-----BEGIN PUBLIC KEY-----\nMA!A=\n-----END PUBLIC KEY-----", "something else"),
         (OTHER_PUBLIC, "a key of another algorithm"),
     ],
 )
@@ -180,6 +181,15 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     for middle in (text, b64encode(text.encode()).decode()):
         with pytest.raises(ValueError, match="expected"):
             public_numbers(f"-----BEGIN PUBLIC KEY-----\n{middle}\n-----END PUBLIC KEY-----")
+
+
+def test_an_error_shows_what_a_key_looks_like() -> None:
+    for text in ("", SERVER_KEY_PEM):
+        with pytest.raises(ValueError, match=r"\(-----BEGIN RSA PUBLIC KEY-----\)"):
+            PublicKey.from_pem(text)
+    for text in ("", SERVER_KEY.public.to_pem()):
+        with pytest.raises(ValueError, match=r"\(-----BEGIN RSA PRIVATE KEY-----\)"):
+            PrivateKey.from_pem(text)
 
 
 def test_a_private_key_never_stands_in_an_error() -> None:

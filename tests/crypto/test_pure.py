@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mtproto_bind._crypto import Crypto, Factor, Powers, PureCrypto, Secret
-from mtproto_bind._crypto.pure import check_power
+from mtproto_bind._crypto.pure import _Counter, check_power
 
 
 class InABrowser(PureCrypto):
@@ -44,6 +46,14 @@ def test_a_refusal_shows_no_number() -> None:
     for base, exponent, modulus in [(12345, 67890, 4242), (-12345, 67890, 4243), (12345, -67890, 4243)]:
         with pytest.raises(ValueError, match=r"^[^0-9]*[01]$"):
             check_power(base, exponent, modulus)
+
+
+@given(st.lists(st.integers(0, 50), max_size=20))
+def test_no_more_of_a_stream_is_made_than_needed(sizes: list[int]) -> None:
+    counter = _Counter(bytes(32), bytes(16))
+    for size in sizes:
+        counter.update(bytes(size))
+        assert len(counter._left) < 16
 
 
 def test_a_stream_of_nothing_asks_for_no_block() -> None:

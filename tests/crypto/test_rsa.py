@@ -61,10 +61,21 @@ def test_primes_that_do_not_belong_to_the_modulus(p: int, q: int, text: str) -> 
         PrivateKey(N, E, D, p, q)
 
 
-@pytest.mark.parametrize("d", [D + 2, D ^ 1, 0, -D], ids=["more", "less", "nothing", "negative"])
+@pytest.mark.parametrize("d", [D + 2, 0, -D, D + P - 1, D + Q - 1], ids=["more", "nothing", "negative", "for p", "for q"])
 def test_an_exponent_that_does_not_undo_the_public_one(d: int) -> None:
     with pytest.raises(ValueError, match="private exponent that undoes"):
         PrivateKey(N, E, d, P, Q)
+
+
+def test_small_exponents_are_taken() -> None:
+    assert PublicKey(N, 3).e == 3
+
+
+def test_what_follows_from_the_numbers_is_not_asked_for() -> None:
+    with pytest.raises(TypeError):
+        PublicKey(N, E, 1)  # type: ignore[call-arg]  # that it is refused is the point
+    with pytest.raises(TypeError):
+        PrivateKey(N, E, D, P, Q, SERVER_KEY.public)  # type: ignore[call-arg]  # likewise
 
 
 def test_the_order_of_the_primes_does_not_matter() -> None:
