@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum, auto
 
 from attrs import Factory, field, frozen
 from attrs.validators import deep_iterable, instance_of, optional
 
-from ._crypto import KNOWN_PRIME, Crypto, PrivateKey, ProvenPrimes, PublicKey, Secret, default_crypto, known_keys
+from ._crypto import (
+    KNOWN_PRIME,
+    Crypto,
+    PrivateKey,
+    ProvenPrimes,
+    PublicKey,
+    Secret,
+    check_generator,
+    check_prime_size,
+    default_crypto,
+    known_keys,
+)
+from ._errors import SecurityError
 from ._handshake import DataCenter
 from ._limits import Limits, Retry, Timeouts
 from ._questions import PermanentKey
@@ -18,6 +30,7 @@ __all__ = ["ClientConfig", "Entropy", "ExternalKey", "Goal", "InitConnection", "
 
 Entropy = Callable[[int], bytes]
 """Gives that many unpredictable bytes. Called on the thread that drives the connection, for every draw."""
+SALT_SECRET = 32
 
 
 class Goal(Enum):
@@ -60,14 +73,31 @@ class InitConnection:
     lang_code: str = "en"
 
 
+# type checkers see nothing through a bare ``converter=tuple``
+
+
+def _public_keys(keys: Iterable[PublicKey]) -> tuple[PublicKey, ...]:
+    return tuple(keys)
+
+
+def _keys_for(config: ClientConfig) -> tuple[PublicKey, ...]:
+    # what is no data centre is refused by its validator, which comes later
+    dc: object = config.dc
+    return known_keys(test=isinstance(dc, DataCenter) and dc.test)
+
+
+def _private_keys(keys: Iterable[PrivateKey]) -> tuple[PrivateKey, ...]:
+    return tuple(keys)
+
+
 @frozen(kw_only=True)
 class ClientConfig:
     """What a :class:`ClientConnection` is told."""
 
     dc: DataCenter = field(default=DataCenter(2), validator=instance_of(DataCenter))
     server_keys: tuple[PublicKey, ...] = field(
-        default=Factory(lambda self: known_keys(test=self.dc.test), takes_self=True),
-        converter=tuple,
+        default=Factory(_keys_for, takes_self=True),
+        converter=_public_keys,
         validator=deep_iterable(instance_of(PublicKey)),
     )
     """Trusted RSA keys, the preferred one first. Default: Telegram's current key for ``dc``."""
@@ -76,7 +106,7 @@ class ClientConfig:
     )
     """None: make one."""
     goal: Goal = field(default=Goal.BOUND, validator=instance_of(Goal))
-    temporary_lifetime: int = field(default=86400)
+    temporary_lifetime: int = field(default=86400, validator=instance_of(int))
     """Seconds."""
     renew_ahead: float = field(default=3600.0)
     """Seconds before the end of the temporary key; at most a tenth of its life is used."""
@@ -110,11 +140,11 @@ class ClientConfig:
 class ServerConfig:
     """What a :class:`Server` is told."""
 
-    private_keys: tuple[PrivateKey, ...] = field(converter=tuple, validator=deep_iterable(instance_of(PrivateKey)))
+    private_keys: tuple[PrivateKey, ...] = field(converter=_private_keys, validator=deep_iterable(instance_of(PrivateKey)))
     dc: DataCenter | None = field(default=None, validator=optional(instance_of(DataCenter)))
     """The data centre that clients have to ask for; media or not is theirs to say. None: any."""
-    dh_group: tuple[int, int] = (3, KNOWN_PRIME)
-    """g and dh_prime."""
+    dh_group: tuple[int, int] = field(default=(3, KNOWN_PRIME))
+    """g and dh_prime, a safe prime: clients prove it, and refuse any other."""
     old_rsa: bool = False
     """Accept the SHA-1 padding of before 2021 too (Telethon, kurigram): it weakens every client that could do better."""
     share_handshakes: bool = False
@@ -124,10 +154,24 @@ class ServerConfig:
     timeouts: Timeouts = field(factory=Timeouts)
     entropy: Entropy = field(default=secrets.token_bytes, repr=False)
     crypto: Crypto = field(factory=default_crypto, repr=False)
-    salt_secret: Secret | None = field(default=None, repr=False)
+    salt_secret: Secret | None = field(default=None, repr=False, validator=optional(instance_of(Secret)))
     """32 bytes from which all salts follow; processes that serve the same keys share it. None: drawn."""
 
     @private_keys.validator
     def _some_key(self, _attribute: object, value: tuple[PrivateKey, ...]) -> None:
         if not value:
             raise ValueError("private_keys is empty: no client could be answered")
+
+    @dh_group.validator
+    def _fits(self, _attribute: object, value: tuple[int, int]) -> None:
+        g, dh_prime = value
+        try:
+            check_prime_size(dh_prime)
+            check_generator(g, dh_prime)
+        except SecurityError as error:
+            raise ValueError(f"dh_group is none that clients accept: {error}") from None
+
+    @salt_secret.validator
+    def _is_secret(self, _attribute: object, value: Secret | None) -> None:
+        if value is not None and len(value) != SALT_SECRET:
+            raise ValueError(f"salt_secret has to be {SALT_SECRET} bytes, got {len(value)}")

@@ -12,7 +12,8 @@ from typing import Any, Final, Generic, Literal, TypeVar
 from attrs import field, frozen
 
 from ._bind import BindVerdict
-from ._crypto import AuthKey, Crypto, Factor, Powers, ProvePrime, Work
+from ._crypto import AuthKey, Crypto, Factor, Powers, ProvePrime, Work, same
+from ._ground import id_to_bytes
 from ._handshake import KeyKind
 from ._wire import SEALED_LENGTH, BindingRequest
 
@@ -129,7 +130,7 @@ class BindingRequired(Question[bytes]):
         _check_type(value, bytes)
         if isinstance(value, bytes) and len(value) != SEALED_LENGTH:
             raise ValueError(f"a sealed binding is {SEALED_LENGTH} bytes, got {len(value)}")
-        if isinstance(value, bytes) and value[:8] != self.request.perm_auth_key_id.to_bytes(8, "little"):
+        if isinstance(value, bytes) and not same(value[:8], id_to_bytes(self.request.perm_auth_key_id)):
             raise ValueError("the sealed binding is under another permanent key than the request names")
 
 
@@ -228,8 +229,8 @@ class BindRequested(Question[Binding]):
 class HandshakeNeeded(Question["bytes | None"]):
     """With ``share_handshakes``: what :class:`HandshakeAdvanced` stored for these nonces, or None."""
 
-    nonce: bytes
-    server_nonce: bytes
+    nonce: bytes = field(repr=False)
+    server_nonce: bytes = field(repr=False)
 
     def check(self, value: object) -> None:
         _check_type(value, bytes | None)
@@ -242,8 +243,8 @@ class HandshakeAdvanced(Question[bool]):
     None: nothing is stored, or nothing shall be. Asked before the answer leaves.
     """
 
-    nonce: bytes
-    server_nonce: bytes
+    nonce: bytes = field(repr=False)
+    server_nonce: bytes = field(repr=False)
     before: bytes | None = field(repr=False)
     after: bytes | None = field(repr=False)
 

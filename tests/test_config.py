@@ -1,0 +1,114 @@
+"""What a connection may be told, and what it is told when it is told nothing."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import pytest
+
+from kit.keys import SERVER_KEY
+from kit.sessions import PERMANENT_KEY
+from mtproto_bind._config import ClientConfig, ExternalKey, Goal, InitConnection, PendingKey, ServerConfig
+from mtproto_bind._crypto import KNOWN_PRIME, Secret, known_keys
+from mtproto_bind._handshake import DataCenter
+from mtproto_bind._limits import Limits, Retry, Timeouts
+from mtproto_bind._questions import PermanentKey
+
+SAFE_PRIME_OF_7 = 23
+
+
+def test_a_client_that_is_told_nothing() -> None:
+    """Conduct.ENTROPY_ONLY: the source is the system's unless another is given."""
+    config = ClientConfig()
+    assert (config.dc, config.goal, config.permanent_key, config.api) == (DataCenter(2), Goal.BOUND, None, None)
+    assert config.server_keys == known_keys(test=False)
+    assert (config.temporary_lifetime, config.renew_ahead, config.pipeline) == (86400, 3600.0, False)
+    assert (config.limits, config.timeouts, config.retry) == (Limits(), Timeouts(), Retry())
+    assert config.entropy is secrets.token_bytes
+    # what was proven for one connection is not proven for all
+    assert config.proven_primes is not ClientConfig().proven_primes
+
+
+def test_a_test_data_centre_has_its_own_keys() -> None:
+    assert ClientConfig(dc=DataCenter(2, test=True)).server_keys == known_keys(test=True)
+    assert known_keys(test=True) != known_keys(test=False)
+
+
+def test_keys_may_come_from_anywhere() -> None:
+    assert ClientConfig(server_keys=[SERVER_KEY.public]).server_keys == (SERVER_KEY.public,)
+    assert ServerConfig(private_keys=iter([SERVER_KEY])).private_keys == (SERVER_KEY,)
+
+
+@pytest.mark.parametrize(
+    "key", [None, PermanentKey(key=PERMANENT_KEY), ExternalKey(id=5), PendingKey()], ids=lambda key: type(key).__name__
+)
+def test_where_a_permanent_key_may_be(key: PermanentKey | ExternalKey | PendingKey | None) -> None:
+    assert ClientConfig(permanent_key=key).permanent_key is key
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"dc": 2}, TypeError, "dc"),
+        ({"server_keys": ()}, ValueError, "server_keys is empty"),
+        ({"server_keys": (SERVER_KEY,)}, TypeError, "server_keys"),
+        ({"permanent_key": PERMANENT_KEY}, TypeError, "permanent_key"),
+        ({"goal": "bound"}, TypeError, "goal"),
+        ({"temporary_lifetime": 0}, ValueError, "at least 1 second"),
+        ({"temporary_lifetime": 1 << 31}, ValueError, "fit 31 bits"),
+        ({"temporary_lifetime": 60.0}, TypeError, "temporary_lifetime"),
+        ({"renew_ahead": -0.1}, ValueError, "renew_ahead"),
+    ],
+)
+def test_what_a_client_is_not_told(changes: dict[str, Any], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        ClientConfig(**changes)
+
+
+@pytest.mark.parametrize("changes", [{"temporary_lifetime": 1}, {"temporary_lifetime": (1 << 31) - 1}, {"renew_ahead": 0.0}])
+def test_the_bounds_of_what_a_client_is_told(changes: dict[str, Any]) -> None:
+    ClientConfig(**changes)
+
+
+def test_a_server_that_is_told_nothing_but_its_key() -> None:
+    config = ServerConfig(private_keys=(SERVER_KEY,))
+    assert (config.dc, config.dh_group, config.salt_secret) == (None, (3, KNOWN_PRIME), None)
+    assert (config.old_rsa, config.share_handshakes, config.plain_padding) == (False, False, False)
+    assert (config.limits, config.timeouts) == (Limits(), Timeouts())
+    assert config.entropy is secrets.token_bytes
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"private_keys": ()}, ValueError, "private_keys is empty"),
+        ({"private_keys": (SERVER_KEY.public,)}, TypeError, "private_keys"),
+        ({"dc": 2}, TypeError, "dc"),
+        ({"dh_group": (5, KNOWN_PRIME)}, ValueError, "g is 2 to 7 and a quadratic residue"),
+        ({"dh_group": (3, SAFE_PRIME_OF_7)}, ValueError, "exactly 2048 bits"),
+        ({"salt_secret": Secret(bytes(31))}, ValueError, "32 bytes, got 31"),
+        ({"salt_secret": bytes(32)}, TypeError, "salt_secret"),
+    ],
+)
+def test_what_a_server_is_not_told(changes: dict[str, Any], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        ServerConfig(**{"private_keys": (SERVER_KEY,), **changes})
+
+
+def test_what_a_server_may_be_told() -> None:
+    config = ServerConfig(private_keys=(SERVER_KEY,), dc=DataCenter(1), dh_group=(4, KNOWN_PRIME), salt_secret=Secret(bytes(32)))
+    assert (config.dc, config.dh_group) == (DataCenter(1), (4, KNOWN_PRIME))
+
+
+def test_a_repr_shows_no_secret() -> None:
+    """Conduct.SECRETS_HIDDEN."""
+    config = ServerConfig(private_keys=(SERVER_KEY,), salt_secret=Secret(b"x" * 32))
+    assert "salt_secret" not in repr(config)
+    assert str(SERVER_KEY.d) not in repr(config)
+    assert "entropy" not in repr(ClientConfig())
+
+
+def test_who_calls() -> None:
+    api = InitConnection(layer=200, api_id=1)
+    assert (api.device_model, api.lang_pack, api.lang_code) == ("mtproto-bind", "", "en")
