@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 __all__ = [
     "Check",
@@ -20,6 +20,9 @@ __all__ = [
     "UnexpectedMessage",
     "require",
 ]
+
+
+T = TypeVar("T")
 
 
 class Scope(Enum):
@@ -251,10 +254,11 @@ class PeerTimedOut(RemoteProtocolError):
         self.waiting_for = waiting_for
 
 
-def require(condition: object, check: Check, detail: str = "") -> None:
-    """Raise :class:`SecurityError` unless ``condition`` is true. The only place where one is made.
+def require(condition: T | None, check: Check, detail: str = "") -> T:
+    """Raise :class:`SecurityError` unless ``condition`` is true, and return it. The only place where one is made.
 
     ``detail`` goes into the message: numbers and names only, never nonces or keys.
     """
     if not condition:
         raise SecurityError(check, detail)
+    return condition

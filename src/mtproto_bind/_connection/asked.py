@@ -35,6 +35,12 @@ class Asked:
         """The question has lost its point; an answer will be ignored."""
         self._open.pop(number, None)
 
+    def withdraw_kind(self, kind: type[Question[Any]]) -> None:
+        """Withdraw every question of this kind."""
+        for question in self.questions:
+            if isinstance(question, kind):
+                self.withdraw(question.number)
+
     def withdraw_all(self) -> None:
         self._open.clear()
 

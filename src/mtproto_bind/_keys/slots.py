@@ -94,6 +94,13 @@ class Keys:
     draining: list[Slot] = field(factory=list)
 
     @property
+    def known(self) -> PermanentKey | ExternalKey:
+        """The permanent key. LookupError where it is yet to come."""
+        if isinstance(self.permanent, PermanentKey | ExternalKey):
+            return self.permanent
+        raise LookupError("the permanent key is not known yet")
+
+    @property
     def permanent_id(self) -> int | None:
         """The id of the permanent key, if it is known."""
         if isinstance(self.permanent, PermanentKey):

@@ -29,11 +29,13 @@ from mtproto_bind import (
     PermanentKeySuspected,
     Question,
     Refusal,
+    RpcError,
     StoredKey,
     TransportEnded,
     Verdict,
     seal_binding,
 )
+from mtproto_bind._tl import BOOL_FALSE, RpcResult
 from mtproto_bind.testing import CheapCrypto, Owner, Pair, SeededEntropy
 
 PERMANENT = AuthKey(bytes(range(256)))
@@ -307,11 +309,75 @@ def test_a_server_that_does_not_answer_the_binding_loses_the_stream() -> None:
 
 
 def test_a_second_answer_to_the_binding_changes_nothing() -> None:
-    from mtproto_bind._tl import BOOL_FALSE, RpcResult
-
     pair = bound_pair(network=Wiretap())
     assert isinstance(pair.network, Wiretap)
     [(msg_id, _, _)] = binds_in(pair.network.sealed(pair))
     say(pair, RpcResult(req_msg_id=msg_id, result=BOOL_FALSE), content_related=True)
     assert not pair.events(BindRefused)
     assert pair.client.bound_key()
+
+
+def test_a_key_that_ends_while_its_permanent_key_is_suspected() -> None:
+    """The question loses its point; a late answer to it is ignored."""
+    pair = make_pair(
+        client={"permanent_key": PermanentKey(key=PERMANENT, created_at=1.0), "temporary_lifetime": 300}, owner=Refusing(1)
+    )
+    asked = pair.run_until(PermanentKeySuspected)
+    assert isinstance(asked, PermanentKeySuspected)
+    pair.run_until(KeyBound, 1000)
+    pair.client.answer(asked, Verdict.REPLACE, pair.client_now)
+    pair.run(5)
+    assert pair.client.bound_key().permanent_key_id == PERMANENT.id
+
+
+def test_a_key_that_ends_while_the_vault_is_asked() -> None:
+    settings = {"permanent_key": ExternalKey(id=PERMANENT.id), "temporary_lifetime": 100}
+    pair = make_pair(client=settings, owner=owner_with_key())
+    asked = pair.run_until(BindingRequired)
+    assert isinstance(asked, BindingRequired)
+    pair.run(180)
+    first, second = pair.events(BindingRequired)
+    assert first == asked
+    pair.client.answer(first, vault(first), pair.client_now)
+    pair.client.answer(second, vault(second), pair.client_now)
+    pair.run_until(KeyBound)
+    assert pair.client.bound_key().key.id == second.request.temp_auth_key_id
+
+
+def test_another_error_of_the_server_is_tried_again_after_its_time() -> None:
+    pair = make_pair()
+    pair.run(20, lambda each: each.client.status.next_key_state == "BINDING")
+    slot = pair.client._state.keys.next
+    assert slot is not None
+    link = pair.link
+    assert link is not None
+    assert slot.request is not None
+    assert len(pair.network.take_due(float("inf"))) == 1, "the binding itself is lost"
+    session = pair.server.sessions.open(pair.owner.keys[slot.id], slot.session.session_id)
+    link.attach(session)
+    session.answer(slot.request.msg_id, RpcError(420, "FLOOD_WAIT_17").to_bytes())
+    refused = pair.run_until(BindRefused)
+    assert isinstance(refused, BindRefused)
+    assert refused.verdict.refusal is Refusal.FLOOD
+    began = pair.now
+    pair.run_until(KeyBound)
+    assert 17 <= pair.now - began < 18
+
+
+def test_false_is_not_true() -> None:
+    """boolFalse to a binding: nothing is bound."""
+    pair = make_pair()
+    pair.run(20, lambda each: each.client.status.next_key_state == "BINDING")
+    slot = pair.client._state.keys.next
+    link = pair.link
+    assert slot is not None
+    assert link is not None
+    assert slot.request is not None
+    pair.network.take_due(float("inf"))
+    session = pair.server.sessions.open(pair.owner.keys[slot.id], slot.session.session_id)
+    link.attach(session)
+    session.answer(slot.request.msg_id, BOOL_FALSE)
+    refused = pair.run_until(BindRefused)
+    assert isinstance(refused, BindRefused)
+    assert refused.verdict.refusal is Refusal.RETURNED_FALSE
+    pair.run_until(KeyBound)

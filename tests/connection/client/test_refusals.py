@@ -146,3 +146,25 @@ def test_a_refused_binding_is_built_anew(code: int) -> None:
     assert again != msg_id
     assert second.nonce != first.nonce
     assert second.encrypted_message != first.encrypted_message
+
+
+def test_calls_beside_the_refused_one_have_an_unknown_outcome_in_the_new_session() -> None:
+    pair, _, msg_id = called()
+    beside = pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(0.5)
+    sent_again(pair)
+    say(pair, BadMsgNotification(bad_msg_id=msg_id, bad_msg_seqno=3, error_code=32))
+    [failed] = pair.events(CallFailed)
+    assert failed.call_id == beside
+    assert isinstance(failed.reason, OutcomeUnknown)
+    assert len(sent_again(pair)) == 1
+
+
+def test_a_refused_second_sending_in_a_new_session_is_an_unknown_outcome() -> None:
+    pair, call_id, msg_id = called()
+    pair.cut()
+    pair.run(5)
+    say(pair, BadMsgNotification(bad_msg_id=msg_id, bad_msg_seqno=3, error_code=32))
+    [failed] = pair.events(CallFailed)
+    assert failed.call_id == call_id
+    assert isinstance(failed.reason, OutcomeUnknown)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from kit.pairs import OTHER_QUERY, Wiretap, bound_pair, keep_calls, say, session_of
-from mtproto_bind import CallAnswered, Check, SecurityError, SessionReset, TransportEnded, UpdateReceived
+from mtproto_bind import (
+    CallAnswered,
+    CallFailed,
+    Check,
+    OutcomeUnknown,
+    SecurityError,
+    SessionReset,
+    TransportEnded,
+    UpdateReceived,
+)
 from mtproto_bind._crypto import Side
 from mtproto_bind._session import REPLY, UNASKED, Item
 from mtproto_bind._tl import (
@@ -270,3 +279,33 @@ def test_the_answer_may_stand_behind_others_in_a_container() -> None:
     pair.run(1)
     assert len(pair.events(UpdateReceived)) == 3
     assert len(pair.events(CallAnswered)) == 1
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+def test_calls_under_way_when_the_session_is_made_anew(repeat: bool) -> None:
+    """They may have run before the server forgot: an unknown outcome, unless they may run twice."""
+    pair = bound_pair()
+    kept = keep_calls(pair)
+    pair.client.call(OTHER_QUERY, pair.client_now, repeat=repeat)
+    pair.run(1)
+    created = NewSessionCreated(first_msg_id=1 << 62, unique_id=123, server_salt=pair.client.bound_key().server_salt)
+    say(pair, created, content_related=True, remainder=UNASKED)
+    failed = [event.reason for event in pair.events(CallFailed)]
+    assert [type(reason) for reason in failed] == ([] if repeat else [OutcomeUnknown])
+    assert len(kept) == (2 if repeat else 1)
+
+
+def test_a_client_without_a_stream_closes_too() -> None:
+    pair = bound_pair()
+    pair.cut()
+    pair.run(0.01)
+    pair.client.close(pair.client_now)
+    assert pair.client.status.closed
+
+
+def test_nothing_leaves_under_an_expired_key() -> None:
+    pair = bound_pair(network=Wiretap())
+    ends = pair.client.bound_key().expires_at
+    pair.client.call(OTHER_QUERY, pair.client_now)
+    # the driver slept, and writes before it asks for events
+    assert pair.client.data_to_send(float(ends + 10)) == b""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from attrs import evolve
 
 from ..._bind import BindEvidence, BindVerdict, NextStep, answer_of, judge, request_of
-from ..._config import ExternalKey, PendingKey
 from ..._errors import ExchangeRefused, SecurityError
 from ..._events import BindRefused, ConnectionClosed, KeyBound
 from ..._ground import id_from_bytes
@@ -34,7 +33,7 @@ def start_binding(state: ClientState, slot: Slot) -> None:
 
     Nothing else leaves under this key until the binding does.
     """
-    permanent = state.keys.permanent
+    permanent = state.keys.known
     msg_id, seq_no = slot.session.reserve(state.server_time)
     request = BindingRequest(
         perm_auth_key_id=state.keys.permanent_id or 0,
@@ -65,17 +64,12 @@ def start_binding(state: ClientState, slot: Slot) -> None:
     state.ask(BindingRequired(number=state.asked.next_number(), request=request, answer_before=before), sealed)
 
 
-def build_again(state: ClientState) -> None:
+def build_again(state: ClientState, slot: Slot) -> None:
     """The binding that was reserved or sent is of no use any more: another id needs another binding."""
-    slot = state.keys.next
-    for question in state.asked.questions:
-        if isinstance(question, BindingRequired):
-            state.asked.withdraw(question.number)
-    if slot is not None and slot.state is SlotState.BINDING:
-        if slot.request is not None:
-            slot.session.sent.settle(slot.request.msg_id)
+    if slot.request is not None:
+        slot.session.sent.settle(slot.request.msg_id)
         slot.move(SlotState.UNBOUND)
-    state.forget_binding()
+    state.forget_binding(slot)
 
 
 def drained(state: ClientState) -> bool:
@@ -101,14 +95,12 @@ def _bound(state: ClientState, slot: Slot) -> None:
     config = state.config
     slot.move(SlotState.BOUND)
     slot.renew_at = renewal_time(slot.expires_at, slot.lifetime, config.renew_ahead, config.entropy)
-    state.forget_binding()
+    state.forget_binding(slot)
     state.refusals = 0
     old = state.keys.swap()
     if old is not None:
         state.timers.set(old, state.now + config.timeouts.drain)
-    permanent = state.keys.permanent
-    if isinstance(permanent, PermanentKey | ExternalKey):
-        state.keys.permanent = evolve(permanent, last_bound_at=state.now)
+    state.keys.permanent = evolve(state.keys.known, last_bound_at=state.now)
     state.tell(
         KeyBound(
             key_id=slot.id,
@@ -121,7 +113,7 @@ def _bound(state: ClientState, slot: Slot) -> None:
 
 def _refused(state: ClientState, slot: Slot, verdict: BindVerdict) -> None:
     state.refusals += 1
-    build_again(state)
+    build_again(state, slot)
     state.tell(BindRefused(verdict=verdict))
     if verdict.next_step is NextStep.BIND_AGAIN:
         state.timers.set(Timer.BIND_AGAIN, verdict.retry_at)
@@ -151,10 +143,7 @@ def _ask_owner(state: ClientState, slot: Slot, verdict: BindVerdict) -> None:
 
 
 def _evidence(state: ClientState) -> BindEvidence:
-    permanent = state.keys.permanent
-    created = last = None
-    if permanent is not None and not isinstance(permanent, PendingKey):
-        created, last = permanent.created_at, permanent.last_bound_at
+    created, last = state.keys.known.created_at, state.keys.known.last_bound_at
     return BindEvidence(
         permanent_key_age=None if created is None else state.now - created,
         since_last_bound=None if last is None else state.now - last,

@@ -77,14 +77,13 @@ def receive_plain(state: ClientState, frame: bytes) -> None:
     # several handshakes follow each other on one stream: answers are told apart by their nonce
     if any(same(body[NONCE], nonce) for nonce in state.finished_nonces):
         return
-    require(exchange is not None and exchange.on_stream, Check.PLAINTEXT_AWAITED)
-    if exchange is not None:
-        after = deliver(exchange.state, body, state.tools)
-        if isinstance(exchange.state, ExpectServerDHParams):
-            # the answer is proven now, so the time in it counts
-            exchange.told_at = (exchange.asked_at, state.now)
-        exchange.on_stream = False
-        _go_on(state, exchange, after)
+    exchange = require(exchange if exchange is not None and exchange.on_stream else None, Check.PLAINTEXT_AWAITED)
+    after = deliver(exchange.state, body, state.tools)
+    if isinstance(exchange.state, ExpectServerDHParams):
+        # the answer is proven now, so the time in it counts
+        exchange.told_at = (exchange.asked_at, state.now)
+    exchange.on_stream = False
+    _go_on(state, exchange, after)
 
 
 def _go_on(state: ClientState, exchange: Exchange, after: State) -> None:

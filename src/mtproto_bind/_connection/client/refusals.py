@@ -49,7 +49,7 @@ def _take_back(state: ClientState, slot: Slot, message: Message, why: str) -> No
     """The server ignored ``message``. Only if it was sent once has it surely not run."""
     if message.about == slot.request and slot.request is not None:
         # the id is sealed in the binding, so another id is another binding
-        build_again(state)
+        build_again(state, slot)
     elif message.times_sent == 1:
         slot.session.sent.settle(message.msg_id)
         state.abandon(message.about, True, why)
@@ -61,7 +61,7 @@ def _new_session(state: ClientState, slot: Slot, why: str) -> None:
     """Ids or numbers went wrong beyond mending. Draws session_id, 8 bytes."""
     old = slot.session
     if slot is state.keys.next:
-        build_again(state)
+        build_again(state, slot)
     config = state.config
     slot.session = Session(
         old.key,

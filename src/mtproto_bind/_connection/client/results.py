@@ -20,16 +20,13 @@ STRANGERS = frozenset({"CONNECTION_NOT_INITED", "CONNECTION_LAYER_INVALID"})
 
 def result_came(state: ClientState, slot: Slot, thing: RpcResult) -> None:
     """An rpc_result under the key of ``slot``. Raises SecurityError(RESULT_TARGET) where nothing waits for it."""
-    message = slot.session.sent.get(thing.req_msg_id)
-    require(message is not None, Check.RESULT_TARGET)
-    if message is None:
-        return
+    message = require(slot.session.sent.get(thing.req_msg_id), Check.RESULT_TARGET)
     result = read_result(thing.result, state.config.limits)
     slot.session.sent.settle(thing.req_msg_id)
-    if slot.request is not None and message.about == slot.request:
-        bind_answered(state, slot, result)
-    elif isinstance(message.about, int):
+    if isinstance(message.about, int):
         _call_answered(state, slot, message, CallId(message.about), result)
+    else:
+        bind_answered(state, slot, result)
 
 
 def _call_answered(state: ClientState, slot: Slot, message: Message, call_id: CallId, result: bytes | RpcError) -> None:

@@ -57,10 +57,7 @@ def on(
 
 def receive_sealed(state: ClientState, frame: bytes) -> None:
     """A sealed message. Raises SecurityError of scope STREAM for one that cannot be the server's."""
-    slot = state.keys.find(key_id_of(frame))
-    require(slot is not None, Check.KEY_KNOWN)
-    if slot is None:
-        return
+    slot = require(state.keys.find(key_id_of(frame)), Check.KEY_KNOWN)
     opened = slot.session.open(frame)
     # a server's ids are odd, so that nobody can send us back what we sent
     require(opened.msg_id & 1, Check.MSG_ID_PARITY)
@@ -140,9 +137,9 @@ def _on_new_session_created(state: ClientState, slot: Slot, _message: Received, 
     first = not slot.sessions_seen
     slot.sessions_seen.add(thing.unique_id)
     slot.salt = thing.server_salt
-    lost = [message for message in slot.session.sent.all() if message.msg_id < thing.first_msg_id]
-    for message in lost:
-        if message.about != slot.request:
+    for message in slot.session.sent.all():
+        if message.msg_id < thing.first_msg_id:
+            # a binding that is settled so leaves once more
             slot.session.sent.settle(message.msg_id)
             state.abandon(message.about, False, "the server began the session anew")
     if not first:

@@ -34,13 +34,11 @@ def flush_acks(state: ClientState, stream: Stream) -> None:
             _send(state, stream, slot, [_acks(slot)])
 
 
-def send_ping(state: ClientState) -> None:
+def send_ping(state: ClientState, slot: Slot) -> None:
     """Ask whether the server is still there. Draws 8 bytes."""
-    slot = state.keys.current
-    if slot is not None:
-        ping = Ping(ping_id=id_from_bytes(state.config.entropy(8)))
-        slot.outbox.append(Item(body=ping.to_bytes(), content_related=False))
-        state.ping_out = True
+    ping = Ping(ping_id=id_from_bytes(state.config.entropy(8)))
+    slot.outbox.append(Item(body=ping.to_bytes(), content_related=False))
+    state.ping_out = True
 
 
 def _send(state: ClientState, stream: Stream, slot: Slot, items: list[Item]) -> None:

@@ -15,7 +15,7 @@ from ..._errors import Check, SecurityError
 from ..._events import CallFailed, CallId, ConnectionClosed, NotRun, OutcomeUnknown
 from ..._handshake import ClientTools, Purpose, State
 from ..._keys import Backoff, Keys, Slot
-from ..._questions import Computation, Event, Question
+from ..._questions import BindingRequired, Computation, Event, PermanentKeySuspected, Question
 from ..._session import MessageIds, ServerClock
 from ..._wire import Stream
 from ..asked import Asked
@@ -176,21 +176,22 @@ class ClientState:
         if self.exchange is not None:
             self.exchange.on_stream = False
 
-    def forget_binding(self) -> None:
-        """No binding is on its way any more."""
-        if self.keys.next is not None:
-            self.keys.next.request = self.keys.next.binding = None
+    def forget_binding(self, slot: Slot) -> None:
+        """No binding of ``slot`` is asked for or on its way any more."""
+        slot.request = slot.binding = None
+        self.asked.withdraw_kind(BindingRequired)
         for name in (Timer.BINDING_REQUIRED, Timer.BIND_ANSWER, Timer.DRAIN):
             self.timers.clear(name)
 
-    def lose(self, slot: Slot, why: str, *, unrun: frozenset[int] = frozenset()) -> None:
-        """``slot`` is gone, with its session; ``unrun``: messages that surely did not run."""
+    def lose(self, slot: Slot, why: str) -> None:
+        """``slot`` is gone, with its session; whether what it carried has run nobody knows."""
         if slot is self.keys.next:
-            self.forget_binding()
+            self.forget_binding(slot)
+            self.asked.withdraw_kind(PermanentKeySuspected)
         self.keys.drop(slot)
         self.timers.clear(slot)
         for message in slot.session.sent.all():
-            self.abandon(message.about, message.msg_id in unrun, why)
+            self.abandon(message.about, False, why)
 
     def abandon(self, about: object, unrun: bool, why: str) -> None:
         """A message will have no answer any more."""

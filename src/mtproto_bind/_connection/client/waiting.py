@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..._events import CallId, NotRun, OutcomeUnknown
-from ..._keys import Need, Slot, SlotState, lacking
+from ..._keys import Need, Slot, lacking
 from ..._questions import PermanentKeySuspected
 from .binding import ask_for_owners_key, build_again, start_binding
 from .endings import timed_out
@@ -68,8 +68,8 @@ def _may_bind(state: ClientState) -> bool:
 
 def _expired(state: ClientState, name: object) -> None:
     timeouts = state.config.timeouts
-    if name is Timer.BINDING_REQUIRED:
-        build_again(state)
+    if name is Timer.BINDING_REQUIRED and state.keys.next is not None:
+        build_again(state, state.keys.next)
     elif isinstance(name, Slot):
         state.lose(name, "its answers did not come after the key was renewed")
     elif state.stream is not None:
@@ -87,8 +87,8 @@ def _expired(state: ClientState, name: object) -> None:
 def _idle(state: ClientState) -> None:
     if state.ping_out:
         timed_out(state, "sign of life", state.config.timeouts.idle)
-    elif state.keys.current is not None and state.keys.current.state is SlotState.BOUND:
-        send_ping(state)
+    elif state.keys.current is not None:
+        send_ping(state, state.keys.current)
         state.timers.set(Timer.IDLE, state.now + state.config.timeouts.idle)
 
 
