@@ -150,7 +150,7 @@ def test_what_is_of_no_consequence_has_none(thing: TLObject) -> None:
 def test_a_session_made_anew_is_told_and_the_salt_taken() -> None:
     pair = bound_pair()
     session = session_of(pair)
-    created = NewSessionCreated(first_msg_id=1 << 62, unique_id=123, server_salt=456)
+    created = NewSessionCreated(first_msg_id=1 << 63, unique_id=123, server_salt=456)
     say(pair, created, content_related=True, remainder=UNASKED)
     say(pair, created, content_related=True, remainder=UNASKED)
     assert pair.events(SessionReset) == [SessionReset(session_id=session.session.session_id)]
@@ -288,7 +288,7 @@ def test_calls_under_way_when_the_session_is_made_anew(repeat: bool) -> None:
     kept = keep_calls(pair)
     pair.client.call(OTHER_QUERY, pair.client_now, repeat=repeat)
     pair.run(1)
-    created = NewSessionCreated(first_msg_id=1 << 62, unique_id=123, server_salt=pair.client.bound_key().server_salt)
+    created = NewSessionCreated(first_msg_id=1 << 63, unique_id=123, server_salt=pair.client.bound_key().server_salt)
     say(pair, created, content_related=True, remainder=UNASKED)
     failed = [event.reason for event in pair.events(CallFailed)]
     assert [type(reason) for reason in failed] == ([] if repeat else [OutcomeUnknown])

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kit.pairs import OTHER_QUERY, Wiretap, bound_pair, keep_calls, make_pair
-from mtproto_bind import CallAnswered, CallFailed, KeyBound, Limits, LocalProtocolError, NotRun, RpcError
-from mtproto_bind._tl import RpcResult
+from mtproto_bind import Binding, BindRequested, CallAnswered, CallFailed, KeyBound, Limits, LocalProtocolError
 from mtproto_bind.testing import Pair
 
 
@@ -87,15 +86,11 @@ def test_pipelined_the_first_call_follows_the_binding_at_once() -> None:
 
 
 def test_a_server_that_refuses_the_pipelined_call_costs_a_retry() -> None:
-    from mtproto_bind import Binding
-
     pair = make_pair(client={"pipeline": True})
     answer = pair.owner.answer
     refusals = [Binding.REFUSED]
 
     def refusing(question: object) -> object:
-        from mtproto_bind import BindRequested
-
         return refusals.pop() if isinstance(question, BindRequested) and refusals else answer(question)  # type: ignore[arg-type]
 
     pair.owner.answer = refusing  # type: ignore[method-assign]  # refuses once
@@ -104,79 +99,3 @@ def test_a_server_that_refuses_the_pipelined_call_costs_a_retry() -> None:
     assert len(pair.events(CallAnswered)) == 1
     assert not pair.events(CallFailed)
     assert len(pair.owner.ran) == 1
-
-
-def test_an_error_of_the_server_ends_the_call() -> None:
-    pair = bound_pair()
-    kept = keep_calls(pair)
-    call = pair.client.call(OTHER_QUERY, pair.client_now)
-    pair.run(1)
-    assert pair.link is not None
-    pair.link.send_error(kept[0], 400, "PHONE_NUMBER_INVALID", pair.now)
-    pair.run(1)
-    [failed] = pair.events(CallFailed)
-    assert (failed.call_id, failed.reason) == (call, RpcError(400, "PHONE_NUMBER_INVALID"))
-
-
-@pytest.mark.parametrize("name", ["CONNECTION_NOT_INITED", "CONNECTION_LAYER_INVALID"])
-def test_a_forgotten_introduction_is_made_again(name: str) -> None:
-    from mtproto_bind import CallReceived, InitConnection
-
-    pair = bound_pair(client={"api": InitConnection(layer=99, api_id=1)})
-    pair.client.call(OTHER_QUERY, pair.client_now)
-    pair.run(1)
-    kept = keep_calls(pair)
-    pair.client.call(OTHER_QUERY, pair.client_now)
-    pair.run(1)
-    assert pair.link is not None
-    pair.link.send_error(kept[0], 400, name, pair.now)
-    pair.run(1)
-    assert [call.layer for call in kept] == [None, 99]
-    pair.link.send_result(kept[1], OTHER_QUERY, pair.now)
-    pair.run(1)
-    assert len(pair.events(CallAnswered)) == 2
-    assert [call.layer for call in pair.server_events(CallReceived)] == [99]
-
-
-def test_without_an_introduction_such_an_error_is_the_callers() -> None:
-    pair = bound_pair()
-    kept = keep_calls(pair)
-    pair.client.call(OTHER_QUERY, pair.client_now)
-    pair.run(1)
-    assert pair.link is not None
-    pair.link.send_error(kept[0], 400, "CONNECTION_NOT_INITED", pair.now)
-    pair.run(1)
-    assert len(pair.events(CallFailed)) == 1
-
-
-def test_a_key_that_is_not_bound_any_more_is_replaced() -> None:
-    """401 AUTH_KEY_PERM_EMPTY: the call has surely not run, and goes out again under the next key."""
-    from mtproto_bind import KeyExpired
-
-    pair = bound_pair()
-    kept = keep_calls(pair)
-    first = pair.client.bound_key()
-    pair.client.call(OTHER_QUERY, pair.client_now)
-    pair.run(1)
-    assert pair.link is not None
-    pair.link.send_error(kept[0], 401, "AUTH_KEY_PERM_EMPTY", pair.now)
-    pair.run_until(KeyBound)
-    pair.run(1)
-    assert pair.events(KeyExpired) == [KeyExpired(key_id=first.key.id)]
-    assert len(kept) == 2
-    assert kept[1].key_id != first.key.id
-    assert not pair.events(CallFailed)
-
-
-def test_an_answer_to_a_cancelled_call_is_acknowledged_and_forgotten() -> None:
-    pair = bound_pair()
-    kept = keep_calls(pair)
-    call = pair.client.call(OTHER_QUERY, pair.client_now)
-    pair.run(1)
-    pair.client.cancel(call, pair.client_now)
-    assert pair.link is not None
-    pair.link.send_result(kept[0], RpcResult(req_msg_id=0, result=OTHER_QUERY).to_bytes(), pair.now)
-    pair.run(15)
-    assert not pair.events(CallAnswered)
-    assert pair.client.status.dropped == {}
-    assert isinstance(NotRun("x").why, str)
