@@ -23,7 +23,7 @@ ConnectionClosed Crypto DataCenter default_crypto Event ExchangeRefused External
 HandshakeNeeded InitConnection KeyBound KeyCreated KeyExpired KeyNeeded KeyOffered known_keys Limits LocalProtocolError
 MalformedMessage NEED_DATA NotRun open_binding OutcomeUnknown PeerTimedOut PendingKey PermanentKey PermanentKeyCreated
 PermanentKeyRequired PermanentKeySuspected PrivateKey ProtocolError ProvenPrimes PublicKey Question RemoteProtocolError
-Retry RpcError SavedHandshake Scope seal_binding Secret SecurityError Server ServerConfig ServerConnection SessionReset
+Retry RpcError Scope seal_binding Secret SecurityError Server ServerConfig ServerConnection SessionReset
 Status Stored StoredKey TemporaryKeyCreated Timeouts Transport TransportEnded TransportErrorReceived UNAVAILABLE
 UnexpectedMessage UpdateAcknowledged UpdateReceived Verdict
 """,

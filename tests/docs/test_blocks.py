@@ -1,0 +1,108 @@
+"""What the documentation shows is run: every page from top to bottom, in an empty folder, as a reader would.
+
+``python`` blocks of a page share their names. In ``console`` blocks the lines ``$ mtproto-bind ...`` are run; ``serve`` goes on
+beside the rest of the page, on a free port, which stands for 8443 from there on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, field
+
+from kit.commands import PROGRAM, started
+from kit.serving import PATIENCE
+from kit.sources import ROOT
+
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PORT = "8443"
+SHOWN = {"text", "json", "mermaid"}
+"""Blocks of these kinds are looked at only."""
+ELSEWHERE = {"make", "pip", "git", "python"}
+"""Programs whose lines are not run here."""
+
+PAGES = [ROOT / "README.md", ROOT / "adapters" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(page: Path) -> Iterator[tuple[int, str, str]]:
+    """Line, kind and content of every block of a page."""
+    text = page.read_text(encoding="utf-8")
+    for found in BLOCK.finditer(text):
+        yield text[: found.start()].count("\n") + 2, found[1], found[2]
+
+
+@define
+class Reader:
+    """Does what a page says, in ``folder``."""
+
+    folder: Path
+    stack: ExitStack
+    names: dict[str, Any] = field(factory=dict)
+    port: str = PORT
+
+    def read(self, page: Path) -> None:
+        for line, kind, content in blocks(page):
+            if kind == "python":
+                # Errors name the page and its line, and assert holds under -O too.
+                code = compile("\n" * (line - 1) + content.replace(PORT, self.port), str(page), "exec", optimize=0)
+                exec(code, self.names)
+            elif kind == "console":
+                for command in re.findall(r"^\$ (.*)$", content, re.MULTILINE):
+                    self.run(command.replace(PORT, self.port))
+            elif kind not in SHOWN:
+                raise ValueError(f"{page}:{line}: a block of kind {kind!r} is neither run nor only looked at")
+
+    def run(self, command: str) -> None:
+        program, *arguments = shlex.split(command)
+        if program in ELSEWHERE:
+            return
+        if program != "mtproto-bind":
+            raise ValueError(f"who runs {command!r}?")
+        if arguments[0] == "serve":
+            at = arguments.index("--listen") + 1
+            process = self.stack.enter_context(started(*arguments[:at], "127.0.0.1:0", *arguments[at + 1 :], "--json"))
+            if process.stdout is not None:
+                self.port = str(json.loads(process.stdout.readline())["port"])
+        else:
+            line = command.replace("mtproto-bind", shlex.join(PROGRAM), 1)
+            subprocess.run(line, shell=True, cwd=self.folder, check=True, timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_page_does_what_it_says(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with ExitStack() as stack:
+        Reader(tmp_path, stack).read(page)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page} links to {target}"
+
+
+def test_a_block_that_fails_is_seen_to_fail(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n\n```python\nassert 1 == 2\n```\n")
+    with ExitStack() as stack, pytest.raises(AssertionError) as failed:
+        Reader(tmp_path, stack).read(page)
+    assert failed.traceback[-1].lineno == 3
+    page.write_text("```console\n$ mtproto-bind genkey --bits 17\n```\n")
+    with ExitStack() as stack, pytest.raises(subprocess.CalledProcessError):
+        Reader(tmp_path, stack).read(page)
+
+
+@pytest.mark.parametrize("block", ["```py\n1\n```\n", "```console\n$ rm -r /\n```\n"])
+def test_a_block_that_nobody_runs_is_refused(tmp_path: Path, block: str) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(block)
+    with ExitStack() as stack, pytest.raises(ValueError, match="run"):
+        Reader(tmp_path, stack).read(page)
