@@ -104,6 +104,7 @@ def test_a_long_form_and_any_filling_are_read(encoded: str) -> None:
         pytest.param("feffffff41424344", id="16 MiB announced in 8 bytes"),
         pytest.param("fe0000", id="long form cut off"),
         pytest.param("ff00000000000000" + "00" * 16, id="seven-byte length"),
+        pytest.param("ff" * 300, id="seven-byte length, and bytes enough"),
     ],
 )
 def test_strings_that_are_refused(encoded: str) -> None:

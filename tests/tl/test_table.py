@@ -19,6 +19,8 @@ from mtproto_bind._tl import (
     SERVICE,
     Constructor,
     ContainedMessage,
+    FutureSalts,
+    InputClientProxy,
     InvokeWithoutUpdates,
     MsgsAck,
     Ping,
@@ -29,7 +31,7 @@ from mtproto_bind._tl import (
     Schema,
     TLObject,
 )
-from mtproto_bind._tl.table import bare, constructor, parse_line
+from mtproto_bind._tl.table import bare, boxed, constructor, parse_line
 
 SCHEMAS = {"handshake": HANDSHAKE, "service": SERVICE, "api": API}
 CONSTRUCTORS = [each for schema in SCHEMAS.values() for each in schema.constructors]
@@ -186,6 +188,12 @@ def test_a_repr_shows_short_bytes_and_the_length_of_others() -> None:
     assert "info=<33 bytes>" in repr(SERVICE.read(bytes.fromhex("7db5de04") + bytes(8) + b"\x21" + bytes(35))[0])
 
 
+def test_a_repr_shows_up_to_32_bytes() -> None:
+    assert repr(InputClientProxy(b"x", 1)) == "InputClientProxy(address=78, port=1)"
+    assert repr(InputClientProxy(b"x" * 32, 1)) == f"InputClientProxy(address={'78' * 32}, port=1)"
+    assert repr(InputClientProxy(b"x" * 33, 1)) == "InputClientProxy(address=<33 bytes>, port=1)"
+
+
 def test_a_repr_does_not_show_what_belongs_to_another_layer() -> None:
     assert repr(RpcResult(1, b"code")) == "RpcResult(req_msg_id=1, result=<4 bytes>)"
     assert repr(InvokeWithoutUpdates(b"code")) == "InvokeWithoutUpdates(query=<4 bytes>)"
@@ -211,6 +219,15 @@ def test_a_class_must_have_the_fields_of_its_line() -> None:
             a: int
 
 
-def test_the_fewest_bytes_of_a_bare_object() -> None:
-    assert bare(Ping).smallest == 8
-    assert bare(ResPQ).smallest == 16 + 16 + 4 + 8
+@pytest.mark.parametrize("cls", [cls for cls in CLASSES if cls is not FutureSalts], ids=lambda cls: cls.__name__)
+def test_the_fewest_bytes_of_an_object(cls: type[TLObject]) -> None:
+    # nothing in it but zeros, empty strings and empty vectors, and no optional field
+    empty = {"int": 0, "long": 0, "int128": bytes(16), "int256": bytes(32), "Vector<long>": ()}
+    fields = (each for each in cls.constructor.fields if each.type != "#")
+    smallest = cls(*(None if each.flag is not None else empty.get(each.type, b"") for each in fields))
+    assert bare(cls).smallest == len(smallest.to_bytes()) - 4
+    assert boxed(cls).smallest == len(smallest.to_bytes())
+
+
+def test_the_fewest_bytes_of_an_object_with_a_bare_vector() -> None:
+    assert boxed(FutureSalts).smallest == len(FutureSalts(0, 0, ()).to_bytes())

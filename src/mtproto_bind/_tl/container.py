@@ -56,7 +56,6 @@ def read_container(data: bytes, *, limit: int) -> MsgContainer:
     reader = Reader(data, 4)
     count = reader.int32()
     require(0 <= count <= limit, Check.CONTAINER_COUNT, f"{count} messages")
-    require(count * (_HEAD + 4) <= reader.remaining, Check.CONTAINER_BOUNDS, f"{count} messages in {reader.remaining} bytes")
     messages = tuple([_read_message(reader) for _ in range(count)])
     require(not reader.remaining, Check.CONTAINER_BOUNDS, f"{reader.remaining} bytes follow the last message")
     return MsgContainer(messages)

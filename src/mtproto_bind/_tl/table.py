@@ -162,7 +162,8 @@ def parse_line(line: str) -> Constructor:
 
 def bare(cls: type[TLObject]) -> Kind:
     """An object without its id."""
-    return Kind(cls.read_fields, lambda writer, value: value.write_fields(writer), sum(kind.smallest for kind in cls._kinds))
+    always = (kind for each, kind in zip(cls.constructor.fields, cls._kinds, strict=True) if each.flag is None)
+    return Kind(cls.read_fields, lambda writer, value: value.write_fields(writer), sum(kind.smallest for kind in always))
 
 
 def boxed(cls: type[TLObject]) -> Kind:
