@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -112,3 +113,21 @@ def test_a_repr_shows_no_secret() -> None:
 def test_who_calls() -> None:
     api = InitConnection(layer=200, api_id=1)
     assert (api.device_model, api.lang_pack, api.lang_code) == ("mtproto-bind", "", "en")
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda: ExternalKey(id=-1), ValueError),
+        (lambda: ExternalKey(id=1 << 64), ValueError),
+        (lambda: ExternalKey(id=None), TypeError),
+        (lambda: InitConnection(layer=1 << 31, api_id=1), ValueError),
+        (lambda: InitConnection(layer=1, api_id=-1), ValueError),
+        (lambda: ClientConfig(dc=DataCenter(30_000, test=True)), ValueError),
+        (lambda: PermanentKey(key=bytes(256)), TypeError),
+    ],
+)
+def test_what_could_not_be_written_is_refused_at_once(make: Callable[[], object], error: type[Exception]) -> None:
+    """A number that does not fit its field would otherwise fail in the middle of a connection."""
+    with pytest.raises(error):
+        make()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum, auto
 
 from attrs import Factory, field, frozen
-from attrs.validators import deep_iterable, instance_of, optional
+from attrs.validators import and_, deep_iterable, ge, instance_of, lt, optional
 
 from ._crypto import (
     KNOWN_PRIME,
@@ -31,6 +31,9 @@ __all__ = ["ClientConfig", "Entropy", "ExternalKey", "Goal", "InitConnection", "
 Entropy = Callable[[int], bytes]
 """Gives that many unpredictable bytes. Called on the thread that drives the connection, for every draw."""
 SALT_SECRET = 32
+HEADER_DC = 1 << 15
+"""The header of an obfuscated stream has 16 bits for the data centre."""
+_INT = and_(instance_of(int), ge(0), lt(1 << 31))
 
 
 class Goal(Enum):
@@ -49,7 +52,7 @@ class ExternalKey:
     Times in our unix seconds; None: unknown.
     """
 
-    id: int
+    id: int = field(validator=and_(instance_of(int), ge(0), lt(1 << 64)))
     created_at: float | None = None
     last_bound_at: float | None = None
 
@@ -63,8 +66,8 @@ class PendingKey:
 class InitConnection:
     """Who calls: https://core.telegram.org/method/initConnection. Sent with the first calls after each binding."""
 
-    layer: int
-    api_id: int
+    layer: int = field(validator=_INT)
+    api_id: int = field(validator=_INT)
     device_model: str = "mtproto-bind"
     system_version: str = "1"
     app_version: str = "1"
@@ -119,6 +122,11 @@ class ClientConfig:
     entropy: Entropy = field(default=secrets.token_bytes, repr=False)
     crypto: Crypto = field(factory=default_crypto, repr=False)
     proven_primes: ProvenPrimes = field(factory=ProvenPrimes, repr=False)
+
+    @dc.validator
+    def _fits(self, _attribute: object, value: DataCenter) -> None:
+        if abs(value.number) >= HEADER_DC:
+            raise ValueError(f"data centre {value.number} does not fit 16 bits")
 
     @server_keys.validator
     def _some_key(self, _attribute: object, value: tuple[PublicKey, ...]) -> None:

@@ -10,6 +10,7 @@ from enum import Enum, auto
 from typing import Any, Final, Generic, Literal, TypeVar
 
 from attrs import field, frozen
+from attrs.validators import instance_of
 
 from ._bind import BindVerdict
 from ._crypto import AuthKey, Crypto, Factor, Powers, ProvePrime, Work, same
@@ -102,7 +103,7 @@ class Computation(Question[T]):
 class PermanentKey:
     """A permanent key at hand. Times in our unix seconds; None: unknown, never."""
 
-    key: AuthKey
+    key: AuthKey = field(validator=instance_of(AuthKey))
     created_at: float | None = None
     last_bound_at: float | None = None
 

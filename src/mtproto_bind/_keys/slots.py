@@ -16,6 +16,10 @@ from .._wire import BindingRequest
 __all__ = ["STEPS", "Keys", "Slot", "SlotState"]
 
 
+SESSIONS_SEEN = 16
+"""So many are remembered; a server that begins a session anew more often than that repeats none of them."""
+
+
 class SlotState(Enum):
     """Where a temporary key stands."""
 
@@ -62,8 +66,8 @@ class Slot:
     """A -404 has come for this key while it was younger than a minute."""
     resend: bool = False
     """The stream is new: what is unanswered leaves again."""
-    sessions_seen: set[int] = field(factory=set, repr=False)
-    """unique_id of every new_session_created."""
+    sessions_seen: deque[int] = field(factory=lambda: deque(maxlen=SESSIONS_SEEN), repr=False)
+    """unique_id of the last of new_session_created."""
     outbox: deque[Item] = field(factory=deque, repr=False)
     """Service messages that are due."""
 

@@ -135,7 +135,7 @@ def _on_new_session_created(state: ClientState, slot: Slot, _message: Received, 
     if thing.unique_id in slot.sessions_seen:
         return
     first = not slot.sessions_seen
-    slot.sessions_seen.add(thing.unique_id)
+    slot.sessions_seen.append(thing.unique_id)
     slot.salt = thing.server_salt
     for message in slot.session.sent.all():
         if message.msg_id < thing.first_msg_id:
