@@ -38,15 +38,24 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
-def imports(path: Path, package: Path) -> set[str]:
+def running(node: ast.AST) -> Iterator[ast.AST]:
+    """What lies below ``node``, without what only type checkers see."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING"):
+            yield from running(child)
+
+
+def imports(path: Path, package: Path, *, types: bool = True) -> set[str]:
     """Dotted names of all that a module imports, anywhere in it; relative ones made absolute.
 
-    ``from a import b`` gives ``a.b`` where that is a module of ``package``, else ``a``.
+    ``from a import b`` gives ``a.b`` where that is a module of ``package``, else ``a``. Without ``types``: not what is
+    imported for type checkers only.
     """
     known = modules(package)
     inside = path.relative_to(package.parent).parts[:-1]
     names: set[str] = set()
-    for node in ast.walk(tree(path)):
+    for node in ast.walk(tree(path)) if types else running(tree(path)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
