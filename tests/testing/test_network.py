@@ -1,0 +1,67 @@
+"""The network carries, delays, loses, doubles, spoils and cuts, as scripted."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mtproto_bind.testing import Direction, Fault, FaultKind, Network
+
+OUT, BACK = Direction.TO_SERVER, Direction.TO_CLIENT
+
+
+def fault(kind: FaultKind, index: int = 0, direction: Direction = OUT, **more: float) -> Fault:
+    return Fault(direction=direction, index=index, kind=kind, **more)  # type: ignore[arg-type]  # at or seconds
+
+
+def arriving(network: Network, now: float = 100.0) -> list[bytes]:
+    return [piece.data for piece in network.take_due(now)]
+
+
+@given(st.lists(st.tuples(st.binary(min_size=1, max_size=4), st.floats(0, 1)), max_size=10))
+def test_in_order_after_the_latency(pieces: list[tuple[bytes, float]]) -> None:
+    network, now = Network(latency=0.5), 0.0
+    for data, seconds in pieces:
+        now += seconds
+        network.write(data, OUT, 1, now)
+    assert network.next_due() == (pieces[0][1] + 0.5 if pieces else None)
+    assert [piece.data for piece in network.take_due(0.49)] == []
+    assert arriving(network) == [data for data, _ in pieces]
+    assert network.next_due() is None
+
+
+def test_each_fault_befalls_its_piece_alone() -> None:
+    outcomes = {
+        FaultKind.DROP: [b"bb"],
+        FaultKind.DUPLICATE: [b"aa", b"aa", b"bb"],
+        FaultKind.CORRUPT: [b"a`", b"bb"],
+        FaultKind.DELAY: [b"bb", b"aa"],
+        FaultKind.CUT: [],
+        FaultKind.HALF_OPEN: [],
+    }
+    for kind, expected in outcomes.items():
+        network = Network(faults=[fault(kind, at=1)])
+        network.write(b"aa", OUT, 1, 0.0)
+        network.write(b"bb", OUT, 1, 0.1)
+        assert arriving(network) == expected, kind
+        # the other direction and the next stream go their ways
+        network.write(b"cc", BACK, 2, 0.2)
+        assert arriving(network) == [b"cc"], kind
+        assert network.cut_streams == ({1} if kind is FaultKind.CUT else set())
+
+
+def test_faults_count_over_all_streams() -> None:
+    network = Network(faults=[fault(FaultKind.DROP, index=1)])
+    network.write(b"first", OUT, 1, 0.0)
+    network.write(b"second", OUT, 2, 0.0)
+    network.write(b"third", OUT, 2, 0.0)
+    assert arriving(network) == [b"first", b"third"]
+
+
+def test_the_end_of_a_stream_loses_what_is_under_way() -> None:
+    network = Network()
+    network.write(b"lost", OUT, 1, 0.0)
+    network.write(b"kept", OUT, 2, 0.0)
+    network.end(1)
+    network.write(b"too late", BACK, 1, 0.0)
+    assert arriving(network) == [b"kept"]
