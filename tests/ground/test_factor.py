@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from math import prod
+from math import gcd, prod
 
 import pytest
 from hypothesis import assume, given
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kit.slices import count, finish
 from kit.vectors import load
 from mtproto_bind._ground import factor, is_prime
-from mtproto_bind._ground.factor import _curve_plan, _power_plan, _try_curve
+from mtproto_bind._ground.factor import _curve_plan, _Plan, _power_plan, _try_curve
 from mtproto_bind._ground.primes import sieve
 
 CURVES = 200
@@ -97,3 +97,52 @@ def test_a_factor_that_spoils_the_curve_is_found_by_that() -> None:
 def test_tables_are_made_once() -> None:
     assert _curve_plan() is _curve_plan()
     assert _power_plan() is _power_plan()
+
+
+@pytest.mark.parametrize("plan", [_power_plan(), _curve_plan()], ids=["power", "curve"])
+def test_steps_are_the_multiples_that_they_should_be(plan: _Plan) -> None:
+    # in the whole numbers, where it can be seen
+
+    def add(a: int, b: int, difference: int) -> int:
+        assert a - b == difference
+        return a + b
+
+    multiples = plan.steps(1, add, lambda a: 2 * a)
+    giants = [210 * giant for giant in range(plan.first_giant, plan.first_giant + len(plan.picks))]
+    assert multiples == plan.small + giants
+    assert plan.small == [j for j in range(105) if gcd(j, 210) == 1]
+
+
+@pytest.mark.parametrize(
+    ("plan", "low", "high"), [(_power_plan(), 1000, 15000), (_curve_plan(), 200, 6000)], ids=["power", "curve"]
+)
+def test_the_second_stage_holds_every_prime_between_the_bounds(plan: _Plan, low: int, high: int) -> None:
+    reached = set()
+    for giant, pick in enumerate(plan.picks, plan.first_giant):
+        for j in pick(plan.small):
+            reached |= {210 * giant - j, 210 * giant + j}
+    assert {prime for prime in sieve(high + 1) if prime > low} <= reached
+    assert all(plan.exponent % number == 0 for number in range(1, low + 1))
+    assert int("1" + "".join(map(str, plan.bits)), 2) == plan.exponent
+
+
+@pytest.mark.parametrize("last", [997, 1009, 7919, 14983])
+def test_a_factor_whose_predecessor_is_smooth_needs_no_curve(last: int) -> None:
+    smooth = next(2 * last * k + 1 for k in range(1 << 18, 1 << 19) if is_prime(2 * last * k + 1) and max_prime(k) < 500)
+    # no p - 1 finds the other: its half is prime
+    assert count(factor(smooth * 2147483579, curves=0))[0] == tuple(sorted((smooth, 2147483579)))
+
+
+def max_prime(number: int) -> int:
+    largest = 1
+    for prime in sieve(1000):
+        while number % prime == 0:
+            number, largest = number // prime, prime
+    return max(largest, number)
+
+
+def test_the_work_is_as_little_as_it_was() -> None:
+    # curves for forty numbers; a slip in the second stages still gives the right factors, for several times the work
+    starts = [((1 << 30) + 25_000_000 * k, (1 << 31) - 21_000_001 * k - 1000) for k in range(1, 41)]
+    pauses = [count(factor(next_prime(low) * next_prime(high), curves=CURVES))[1] for low, high in starts]
+    assert sum(pauses) <= 112
