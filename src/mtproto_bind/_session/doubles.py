@@ -37,6 +37,12 @@ class Doubles:
         if len(self._ids) > self.size:
             del self._ids[0], self._seq_nos[0]
 
+    def forget(self, msg_id: int) -> None:
+        """The message was not acted upon after all: it may come again."""
+        if self.knows(msg_id):
+            place = bisect_left(self._ids, msg_id)
+            del self._ids[place], self._seq_nos[place]
+
     def neighbours(self, msg_id: int) -> tuple[int | None, int | None]:
         """The sequence numbers of the next lower and the next higher id that are remembered."""
         place = bisect_left(self._ids, msg_id)

@@ -25,17 +25,29 @@ __all__ = ["Asker", "bind"]
 class Asker:
     """Who asks: under which key, in which session, with which message."""
 
-    key_id: int
+    record: StoredKey
     session: ServerSession
     msg_id: int
     """Of the message that holds the request, not of a container around it."""
 
+    @property
+    def key_id(self) -> int:
+        """The id of the temporary key."""
+        return self.record.key.id
+
+    def answer(self, body: bytes) -> None:
+        """Answer the request."""
+        self.session.answer(self.msg_id, body)
+
+    def forget(self) -> None:
+        """The stream ended while the owner was asked: the request may come again, as it was."""
+        self.session.session.doubles.forget(self.msg_id)
+        self.session.session.acks.drop(self.msg_id)
+
 
 def bind(connection: ServerConnection, asker: Asker, request: BindTempAuthKey) -> None:
     """Verify the request, ask the owner to bind, and answer."""
-    record = connection.server.cached_key(asker.key_id)
-    if record is None:
-        return
+    record = connection.server.current(asker.record)
     try:
         verify_key(temporary=record.kind is KeyKind.TEMPORARY, bound_to=record.bound_to, request=request)
     except SecurityError as error:
@@ -43,24 +55,23 @@ def bind(connection: ServerConnection, asker: Asker, request: BindTempAuthKey) -
         return
     known = connection.server.cached_key(request.perm_auth_key_id)
     if known is not None:
-        _verify(connection, asker, request, record, known)
+        _verify(connection, asker, request, known)
         return
 
     def found(permanent: StoredKey | None, _now: float) -> None:
         if permanent is not None:
             connection.server.cache_key(permanent)
-        _verify(connection, asker, request, record, permanent)
+        _verify(connection, asker, request, permanent)
 
-    connection.ask(KeyNeeded(number=connection.asked.next_number(), key_id=request.perm_auth_key_id), found)
+    question = KeyNeeded(number=connection.asked.next_number(), key_id=request.perm_auth_key_id)
+    connection.ask(question, found, undo=asker.forget)
 
 
-def _verify(
-    connection: ServerConnection, asker: Asker, request: BindTempAuthKey, record: StoredKey, permanent: StoredKey | None
-) -> None:
+def _verify(connection: ServerConnection, asker: Asker, request: BindTempAuthKey, permanent: StoredKey | None) -> None:
     presented = Presented(temporary_key_id=asker.key_id, session_id=asker.session.session.session_id, msg_id=asker.msg_id)
     is_permanent = permanent is not None and permanent.kind is KeyKind.PERMANENT
     key = permanent.key if permanent is not None and is_permanent else None
-    config = connection.server.config
+    config, record = connection.server.config, asker.record
     try:
         verify_sealed(request, key, presented, crypto=config.crypto)
         verify_time(request.expires_at, now=connection.now, key_expires_at=record.expires_at or 0.0, limits=config.limits)
@@ -70,11 +81,12 @@ def _verify(
 
     def decided(word: Binding, now: float) -> None:
         if word is Binding.REFUSED:
-            asker.session.answer(asker.msg_id, RpcError(400, "ENCRYPTED_MESSAGE_INVALID").to_bytes())
+            asker.answer(RpcError(400, "ENCRYPTED_MESSAGE_INVALID").to_bytes())
+            connection.refuse_bind(None)
             return
-        connection.server.bound(asker.key_id, request.perm_auth_key_id, now)
+        connection.server.bound(record, request.perm_auth_key_id, now)
         # a bare boolTrue, never packed: some clients look at its first four bytes only
-        asker.session.answer(asker.msg_id, BOOL_TRUE)
+        asker.answer(BOOL_TRUE)
         connection.tell(KeyBound(key_id=asker.key_id, permanent_key_id=request.perm_auth_key_id, expires_at=request.expires_at))
 
     connection.ask(
@@ -86,9 +98,10 @@ def _verify(
             expires_at=request.expires_at,
         ),
         decided,
+        undo=asker.forget,
     )
 
 
 def _refuse(connection: ServerConnection, asker: Asker, error: SecurityError) -> None:
-    asker.session.answer(asker.msg_id, error_of(error).to_bytes())
+    asker.answer(error_of(error).to_bytes())
     connection.refuse_bind(error)

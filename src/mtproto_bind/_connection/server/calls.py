@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..._errors import Check, MalformedMessage, SecurityError, UnexpectedMessage, require
 from ..._events import CallReceived
 from ..._handshake import KeyKind
+from ..._questions import StoredKey
 from ..._session import Received, RpcError, constructor_id
 from ..._tl import API, BindTempAuthKey
 from .binding import Asker, bind
@@ -24,8 +25,8 @@ TOO_MUCH = RpcError(420, "FLOOD_WAIT_1")
 NOT_READABLE = RpcError(400, "INPUT_FETCH_ERROR")
 
 
-def receive_query(connection: ServerConnection, key_id: int, one: ServerSession, message: Received) -> None:
-    """One API query, in whatever wrappers it came."""
+def receive_query(connection: ServerConnection, record: StoredKey, one: ServerSession, message: Received) -> None:
+    """One API query, in whatever wrappers it came, under the key of ``record``."""
     try:
         query = peel(message.body, connection.server.config.limits)
         request = _read_binding(query)
@@ -34,10 +35,10 @@ def receive_query(connection: ServerConnection, key_id: int, one: ServerSession,
         one.answer(message.msg_id, NOT_READABLE.to_bytes())
         return
     if request is not None:
-        bind(connection, Asker(key_id, one, message.msg_id), request)
+        bind(connection, Asker(record, one, message.msg_id), request)
         return
     try:
-        _let_through(connection, key_id, query)
+        _let_through(connection.server.current(record), query)
     except SecurityError:
         one.answer(message.msg_id, NOT_BOUND.to_bytes())
         return
@@ -47,7 +48,7 @@ def receive_query(connection: ServerConnection, key_id: int, one: ServerSession,
     one.running[message.msg_id] = None
     connection.tell(
         CallReceived(
-            key_id=key_id,
+            key_id=record.key.id,
             session_id=one.session.session_id,
             msg_id=message.msg_id,
             body=query.body,
@@ -65,8 +66,7 @@ def _read_binding(query: Query) -> BindTempAuthKey | None:
     return request if isinstance(request, BindTempAuthKey) else None
 
 
-def _let_through(connection: ServerConnection, key_id: int, query: Query) -> None:
+def _let_through(record: StoredKey, query: Query) -> None:
     """A temporary key that is not bound calls only what it may, whatever it is wrapped in."""
-    record = connection.server.cached_key(key_id)
-    free = record is not None and (record.kind is KeyKind.PERMANENT or record.bound_to is not None)
+    free = record.kind is KeyKind.PERMANENT or record.bound_to is not None
     require(free or constructor_id(query.body) in ALLOWED_UNBOUND, Check.UNBOUND_CALL)

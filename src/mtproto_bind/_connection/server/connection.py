@@ -60,9 +60,8 @@ class ServerConnection:
         self._plain_ids = MessageIds()
         self._lost = False
         self._last_words = b""
-        self._stream: Stream | None = Stream(
-            transport, server=True, limits=config.limits, entropy=config.entropy, crypto=config.crypto
-        )
+        self._undo: Callable[[], None] | None = None
+        self._stream = Stream(transport, server=True, limits=config.limits, entropy=config.entropy, crypto=config.crypto)
         self.timers.set(FRAME, now + config.timeouts.frame)
 
     # ---- the stream
@@ -70,7 +69,7 @@ class ServerConnection:
     def receive_data(self, data: bytes, now: float) -> None:
         """Bytes of the stream, however they are cut. They are only kept; see :meth:`next_event`."""
         self._at(now)
-        if self._stream is not None and not self._lost:
+        if not self.closed and not self._lost:
             self._stream.receive(data)
 
     def transport_lost(self, now: float) -> None:
@@ -82,7 +81,7 @@ class ServerConnection:
         """The bytes to write now. They count as sent: if the write fails, say :meth:`transport_lost`."""
         self._at(now)
         words, self._last_words = self._last_words, b""
-        if self._stream is None or self._lost:
+        if self.closed or self._lost:
             return words
         compose(self, self._stream)
         return self._stream.data_to_send()
@@ -113,10 +112,8 @@ class ServerConnection:
         self._at(now)
         may_fail = not isinstance(question, Computation)
         # the owner's store failed: without -404, which would cost the client its key
-        if self._guarded(lambda: self.asked.answer(question, value, now, may_fail=may_fail) is not False) is False:
+        if not self._guarded(lambda: self.asked.answer(question, value, now, may_fail=may_fail) is not False):
             self._close(None)
-        if not len(self.asked):
-            self.timers.clear(OWNER)
 
     @property
     def open_questions(self) -> tuple[Question[Any], ...]:
@@ -171,10 +168,17 @@ class ServerConnection:
     def tell(self, event: Event) -> None:
         self._events.append(event)
 
-    def ask(self, question: Question[T], then: Callable[[T, float], None]) -> None:
-        """Ask the owner, and read no further before the answer."""
-        self.timers.set_if_unset(OWNER, self.now + self.server.config.timeouts.owner)
-        self.tell(self.asked.ask(question, then))
+    def ask(self, question: Question[T], then: Callable[[T, float], None], undo: Callable[[], None] | None = None) -> None:
+        """Ask the owner, and read no further before the answer. ``undo``: what is to be done if the stream ends without one."""
+
+        def answered(value: T, now: float) -> None:
+            self._undo = None
+            self.timers.clear(OWNER)
+            then(value, now)
+
+        self._undo = undo
+        self.timers.set(OWNER, self.now + self.server.config.timeouts.owner)
+        self.tell(self.asked.ask(question, answered))
 
     def compute(self, work: Any, then: Callable[[Any, float], None]) -> None:
         """Have ``work`` computed."""
@@ -186,8 +190,7 @@ class ServerConnection:
 
     def send_plain(self, message: bytes) -> None:
         """Frame a message in the clear."""
-        if self._stream is not None:
-            self._stream.send(message)
+        self._stream.send(message)
 
     def disconnect_after(self, seconds: int) -> None:
         """The client asks for the end of this stream unless it asks again in time; the last request counts."""
@@ -201,6 +204,8 @@ class ServerConnection:
         """``session`` speaks on this stream from now on."""
         if session.stream is not None and session.stream is not self:
             session.stream.detach(session)
+            # the other stream may be dead without our knowing, and what was written to it lost
+            session.resend = True
         session.stream = self
         self.sessions[session.session.key.id, session.session.session_id] = session
 
@@ -209,8 +214,11 @@ class ServerConnection:
         session.stream = None
         self.sessions.pop((session.session.key.id, session.session.session_id), None)
 
-    def refuse_bind(self, error: SecurityError) -> None:
-        """A binding was refused; a client that goes on so binds thousands of times a second, so the stream ends."""
+    def refuse_bind(self, error: SecurityError | None) -> None:
+        """A binding was refused; a client that goes on so binds thousands of times a second, so the stream ends.
+
+        ``error``: None: it was the owner who refused.
+        """
         self.bind_refusals += 1
         if self.bind_refusals >= self.server.config.limits.bind_refusals:
             self._close(error)
@@ -220,6 +228,8 @@ class ServerConnection:
     def _at(self, now: float) -> None:
         if now < self.now:
             self.timers.shift(now - self.now)
+            for one in self.sessions.values():
+                one.session.acks.shift(now - self.now)
         self.now = now
 
     def _guarded(self, step: Callable[[], bool]) -> bool:
@@ -232,16 +242,19 @@ class ServerConnection:
 
     def _step(self) -> bool:
         """One message, or one frame. False: there is none."""
-        if self._todo and not len(self.asked):
+        if len(self.asked):
+            # the stream is lost, and nobody is there for what the answer would lead to
+            self._close(None)
+            return True
+        if self._todo:
             self._todo.popleft()()
             return True
-        stream = self._stream
-        frame = stream.next_frame() if stream is not None and not len(self.asked) else None
-        if stream is None or frame is None:
+        frame = self._stream.next_frame()
+        if frame is None:
             if self._lost:
                 self._close(None)
                 return True
-            self._time_frame(stream is not None and stream.midway)
+            self._time_frame(self._stream.midway)
             return False
         self.timers.clear(FRAME)
         if key_id_of(frame) == 0:
@@ -262,19 +275,25 @@ class ServerConnection:
             # the session was forgotten meanwhile, and nobody waits any more
             return
         if call.msg_id not in session.running:
-            raise LocalProtocolError(f"call {call.msg_id:016x} has been answered already")
+            # where the id is not even known, the session was forgotten and begun again meanwhile
+            if session.session.doubles.knows(call.msg_id):
+                raise LocalProtocolError(f"call {call.msg_id:016x} has been answered already")
+            return
         del session.running[call.msg_id]
+        if call.msg_id in session.dropped:
+            # rpc_drop_answer has answered it
+            session.dropped.discard(call.msg_id)
+            return
         session.answer(call.msg_id, body)
 
     def _close(self, error: RemoteProtocolError | None, code: int | None = None) -> None:
         """``code``: the transport error to end with, where the client's transport is known."""
         self.closed = True
-        if self._stream is not None and self._stream.framing is not None and not self._lost:
-            compose(self, self._stream)
+        if self._stream.framing is not None and not self._lost:
+            compose(self, self._stream, last=True)
             if code is not None:
                 self._stream.send(encode_transport_error(code))
             self._last_words = self._stream.data_to_send()
-        self._stream = None
         self.asked.withdraw_all()
         self._todo.clear()
         self.timers = Timers()

@@ -34,7 +34,8 @@ class Server:
         self._sessions = Sessions(config, salt_secret)
         self._handshakes = Handshakes(config.limits, config.timeouts)
         self._keys: dict[int, StoredKey] = {}
-        self._bound: dict[tuple[int, bool], int] = {}
+        # which temporary key is bound to a permanent one, for media and for the rest; only for keys of the cache
+        self._bound: dict[tuple[int | None, bool], int] = {}
         self._endings: list[tuple[float, int]] = []
 
     def accept(self, transport: Transport | ServerTransport, peer: Hashable, now: float) -> ServerConnection:
@@ -53,7 +54,7 @@ class Server:
             _, key_id = heappop(self._endings)
             record = self._keys.get(key_id)
             if record is None or (record.expires_at is not None and record.expires_at <= now):
-                self._keys.pop(key_id, None)
+                self._forget_key(key_id)
                 self._sessions.end_key(key_id)
             elif record.bound_to is None:
                 # unbound a while ago: what was on its way has had its time
@@ -106,30 +107,44 @@ class Server:
         """A key that was seen lately."""
         return self._keys.get(key_id)
 
+    def current(self, record: StoredKey) -> StoredKey:
+        """``record`` as it is now, if it is still in the cache."""
+        return self._keys.get(record.key.id, record)
+
     def cache_key(self, record: StoredKey) -> None:
         """Remember a key; the one longest here makes room."""
         key_id = record.key.id
-        self._keys.pop(key_id, None)
+        self._forget_key(key_id)
         if len(self._keys) >= self.config.limits.keys:
-            del self._keys[next(iter(self._keys))]
+            self._forget_key(next(iter(self._keys)))
         self._keys[key_id] = record
         if record.expires_at is not None:
-            heappush(self._endings, (record.expires_at, key_id))
+            self._end_at(record.expires_at, key_id)
         if record.bound_to is not None:
             self._bound[record.bound_to, record.media] = key_id
 
-    def bound(self, temporary_key_id: int, permanent_key_id: int, now: float) -> None:
-        """The owner has bound the keys: in the same step the temporary key of before (of the same kind) is unbound.
+    def bound(self, record: StoredKey, permanent_key_id: int, now: float) -> None:
+        """The owner has bound a temporary key: in the same step the one of before (of the same kind) is unbound.
 
         It stays for a while, for answers and acknowledgements on their way.
         """
-        new = self._keys.get(temporary_key_id)
-        if new is None:
-            return
-        kind = (permanent_key_id, new.media)
-        old = self._keys.get(self._bound.get(kind, temporary_key_id))
-        if old is not None and old is not new:
+        old = self._keys.get(self._bound.pop((permanent_key_id, record.media), 0))
+        if old is not None and old.key.id != record.key.id:
             self._keys[old.key.id] = evolve(old, bound_to=None)
-            heappush(self._endings, (now + self.config.timeouts.drain, old.key.id))
-        self._keys[temporary_key_id] = evolve(new, bound_to=permanent_key_id)
-        self._bound[kind] = temporary_key_id
+            self._end_at(now + self.config.timeouts.drain, old.key.id)
+        self.cache_key(evolve(record, bound_to=permanent_key_id))
+
+    # ---- inside
+
+    def _forget_key(self, key_id: int) -> None:
+        record = self._keys.pop(key_id, None)
+        kind = (record.bound_to, record.media) if record is not None else None
+        if kind is not None and self._bound.get(kind) == key_id:
+            del self._bound[kind]
+
+    def _end_at(self, at: float, key_id: int) -> None:
+        """Look at the key again at ``at``, server unix seconds."""
+        heappush(self._endings, (at, key_id))
+        if len(self._endings) > 2 * self.config.limits.keys:
+            # keys come and go, and nothing has to be ended for those that went; what is sorted is a heap
+            self._endings = sorted({(at, key_id) for at, key_id in self._endings if key_id in self._keys})

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
+from ..._crypto import same
 from ..._errors import Check, MalformedMessage, RemoteProtocolError, require
 from ..._events import KeyCreated
-from ..._handshake import KeyKind, State, WorkState, deliver, freeze, listening, resume, thaw
-from ..._handshake.server import ExpectClientDHParams, ExpectReqDHParams, KeyAgreed, KeyOffering
+from ..._handshake import KeyKind, ServerTools, State, deliver, freeze, listening, resume, thaw
+from ..._handshake.server import (
+    ExpectClientDHParams,
+    ExpectReqDHParams,
+    KeyAgreed,
+    KeyOffering,
+    OpeningInnerData,
+    RaisingGA,
+    RaisingKey,
+)
 from ..._questions import HandshakeAdvanced, HandshakeNeeded, KeyOffered, Stored, StoredKey
 from ..._tl import HANDSHAKE, SERVICE, ReqDHParams, ReqPQ, ReqPQMulti, SetClientDHParams
 from ..._wire import pack_plain, unpack_plain
@@ -18,165 +29,195 @@ if TYPE_CHECKING:
 
 __all__ = ["receive_plain"]
 
+Request = ReqDHParams | SetClientDHParams
 Waiting = ExpectReqDHParams | ExpectClientDHParams
+Step = OpeningInnerData | RaisingGA | RaisingKey | KeyOffering | ExpectClientDHParams
+"""What a request can lead to."""
+
+DIGEST_BYTES = 32
 
 
 def receive_plain(connection: ServerConnection, frame: bytes) -> None:
     """A message in the clear. Its id is not looked at: TDLib sends 0, and 1 when it probes.
 
-    Raises what the handshake raises; then the handshake is over, and its later requests get -404 too.
+    Raises what the handshake raises; then the handshake is over, and its later requests get -404 too. A request that comes
+    out of turn is refused, but ends only the stream: it may be one of a dead stream that arrives at last.
     """
     _msg_id, body = unpack_plain(frame)
     if SERVICE.name_of(body) == "msgs_ack":
         # old clients acknowledge answers of the handshake, which nobody asked for
         return
     request, end = HANDSHAKE.read(body)
-    exactly = body[:end]
-    if isinstance(request, ReqPQ | ReqPQMulti):
-        _begin(connection, request, exactly)
-    else:
-        require(isinstance(request, ReqDHParams | SetClientDHParams), Check.HANDSHAKE_KNOWN, request.constructor.name)
-        if isinstance(request, ReqDHParams | SetClientDHParams):
-            _go_on(connection, request, exactly)
+    # what follows the object is padding, and may differ when the request is sent again
+    digest = connection.server.config.crypto.sha256(body[:end])
+    match request:
+        case ReqPQ() | ReqPQMulti():
+            _begin(connection, request, digest)
+        case ReqDHParams() | SetClientDHParams():
+            _go_on(connection, request, digest)
+        case _:
+            # a message of a server
+            require(False, Check.HANDSHAKE_KNOWN, request.constructor.name)
 
 
-def _begin(connection: ServerConnection, request: ReqPQ | ReqPQMulti, exactly: bytes) -> None:
+def _begin(connection: ServerConnection, request: ReqPQ | ReqPQMulti, digest: bytes) -> None:
     """Step 1. Clients probe with nonces that they never use again, so an unfinished handshake is no fault."""
     handshakes, now = connection.server.handshakes, connection.now
     known = handshakes.began(request.nonce, now)
-    if known is not None and isinstance(known.state, ExpectReqDHParams):
+    if known is not None and known.answer and isinstance(known.state, ExpectReqDHParams):
         _answer(connection, known.answer)
         return
     handshakes.may_begin(connection.peer, now)
-    state = deliver(listening(), exactly, connection.server.tools(now))
-    if isinstance(state, ExpectReqDHParams):
-        nonces = state.nonces
-        pending = handshakes.add(state, nonces.nonce, nonces.server_nonce, connection.peer, now)
-        _advance(connection, pending, None, state, exactly)
+    tools = connection.server.tools(now)
+    if isinstance(request, ReqPQMulti):
+        state = listening().on_req_pq_multi(request, tools)
+    else:
+        state = listening().on_req_pq(request, tools)
+    pending = handshakes.add(state, request.nonce, state.nonces.server_nonce, connection.peer, now)
+    _advance(connection, pending, state, digest)
 
 
-def _go_on(connection: ServerConnection, request: ReqDHParams | SetClientDHParams, exactly: bytes) -> None:
+def _go_on(connection: ServerConnection, request: Request, digest: bytes) -> None:
     known = connection.server.handshakes.find(request.nonce, request.server_nonce, connection.now)
-    if known is None and connection.server.config.share_handshakes:
-        _fetch(connection, request, exactly)
-        return
-    require(known is not None, Check.HANDSHAKE_KNOWN, "these nonces are not known here")
-    if known is not None:
-        _request(connection, known, request, exactly)
+    if known is not None and same(known.asked, digest):
+        # lost answers are sent again as they were
+        _answer(connection, known.answer)
+    elif connection.server.config.share_handshakes:
+        _fetch(connection, request, digest)
+    else:
+        _request(connection, require(known, Check.HANDSHAKE_KNOWN, "these nonces are not known here"), request, digest)
 
 
-def _fetch(connection: ServerConnection, request: ReqDHParams | SetClientDHParams, exactly: bytes) -> None:
-    """Another process may have begun this handshake."""
+def _fetch(connection: ServerConnection, request: Request, digest: bytes) -> None:
+    """Another process may have begun this handshake, or gone on with it since."""
 
     def found(saved: bytes | None, now: float) -> None:
-        require(saved is not None, Check.HANDSHAKE_KNOWN, "these nonces are not known here")
-        if saved is None:
-            return
+        handshakes = connection.server.handshakes
+        stored = require(saved, Check.HANDSHAKE_KNOWN, "these nonces are not known here")
         try:
-            state = thaw(saved, connection.server.tools(now))
+            state = thaw(stored[DIGEST_BYTES:], connection.server.tools(now))
         except ValueError as error:
             # another release of this library, or a damaged store: the client begins again
             raise MalformedMessage(f"the stored handshake is unreadable: {error}") from None
-        pending = connection.server.handshakes.add(state, request.nonce, request.server_nonce, connection.peer, now)
-        _request(connection, pending, request, exactly)
+        pending = handshakes.find(request.nonce, request.server_nonce, now)
+        if pending is None:
+            pending = handshakes.add(state, request.nonce, request.server_nonce, connection.peer, now)
+        if not same(pending.asked, stored[:DIGEST_BYTES]):
+            pending.advance(state, stored[:DIGEST_BYTES], state.answer)
+        if same(pending.asked, digest):
+            _answer(connection, pending.answer)
+        else:
+            _request(connection, pending, request, digest)
 
     number = connection.asked.next_number()
     connection.ask(HandshakeNeeded(number=number, nonce=request.nonce, server_nonce=request.server_nonce), found)
 
 
-def _request(connection: ServerConnection, pending: Pending, request: ReqDHParams | SetClientDHParams, exactly: bytes) -> None:
-    """One request of a handshake that is known."""
-    if exactly == pending.asked:
-        # lost answers are sent again as they were
-        _answer(connection, pending.answer)
-        return
-    state = pending.state
+def _request(connection: ServerConnection, pending: Pending, request: Request, digest: bytes) -> None:
+    """A request of a handshake that is known, other than the last one answered."""
+    early = isinstance(pending.state, ExpectReqDHParams) and isinstance(request, SetClientDHParams)
+    require(not early, Check.HANDSHAKE_KNOWN, "out of order")
     # a second, different request would give one handshake several tries at our secrets
-    later = isinstance(state, ExpectClientDHParams | KeyAgreed) and isinstance(request, ReqDHParams)
-    require(not later and not isinstance(state, KeyAgreed), Check.REQUEST_CHANGED)
-    require(isinstance(state, ExpectReqDHParams) == isinstance(request, ReqDHParams), Check.HANDSHAKE_KNOWN, "out of order")
-    pending.worked_on = connection
-    _step(connection, pending, exactly, lambda: deliver(state, exactly, connection.server.tools(connection.now)))
+    late = isinstance(pending.state, KeyAgreed) or (
+        isinstance(pending.state, ExpectClientDHParams) and isinstance(request, ReqDHParams)
+    )
+    require(not late, Check.REQUEST_CHANGED)
+    require(not pending.under_way or same(pending.under_way, digest), Check.REQUEST_CHANGED)
+    pending.worked_on, pending.under_way = connection, digest
+    _step(connection, pending, digest, partial(deliver, pending.state, request.to_bytes()))
 
 
-def _step(connection: ServerConnection, pending: Pending, exactly: bytes, step: Any) -> None:
+def _step(connection: ServerConnection, pending: Pending, digest: bytes, step: Callable[[ServerTools], State]) -> None:
     """Take a step of ``pending``; whatever breaks a rule ends the handshake for good."""
-    if pending.worked_on is not connection:
-        # the same request came on another stream meanwhile, and goes on there
+    if _overtaken(connection, pending, digest):
         return
     try:
-        after: State = step()
+        # neither a request nor a computation leads anywhere else
+        after = cast("Step", step(connection.server.tools(connection.now)))
     except RemoteProtocolError:
         connection.server.handshakes.remove(pending)
         raise
-    if isinstance(after, WorkState):
+    if isinstance(after, KeyOffering):
+        _offer(connection, pending, after, digest)
+    elif isinstance(after, ExpectClientDHParams):
+        _advance(connection, pending, after, digest)
+    else:
         work = after
 
-        def computed(value: Any, now: float) -> None:
-            _step(connection, pending, exactly, lambda: resume(work, value, connection.server.tools(now)))
+        def computed(value: Any, _now: float) -> None:
+            _step(connection, pending, digest, partial(resume, work, value))
 
         connection.compute(work.work, computed)
-    elif isinstance(after, KeyOffering):
-        _offer(connection, pending, after, exactly)
-    elif isinstance(after, ExpectClientDHParams):
-        _advance(connection, pending, pending.state, after, exactly)
 
 
-def _offer(connection: ServerConnection, pending: Pending, offering: KeyOffering, exactly: bytes) -> None:
+def _overtaken(connection: ServerConnection, pending: Pending, digest: bytes) -> bool:
+    """Whether the same request came on another stream meanwhile. If it is answered there, it is answered here too."""
+    if pending.worked_on is connection:
+        return False
+    if same(pending.asked, digest):
+        _answer(connection, pending.answer)
+    return True
+
+
+def _offer(connection: ServerConnection, pending: Pending, offering: KeyOffering, digest: bytes) -> None:
     """Step 8: stored first, told afterwards."""
-    purpose = offering.purpose
-    temporary = purpose.kind is KeyKind.TEMPORARY
-    record = StoredKey(
-        key=offering.key,
-        kind=purpose.kind,
-        media=purpose.dc.media,
-        created_at=float(offering.server_time),
-        expires_at=float(offering.server_time + (purpose.expires_in or 0)) if temporary else None,
-        first_salt=offering.first_salt,
-    )
+    record = _record(offering)
 
     def decided(word: Stored, now: float) -> None:
+        if _overtaken(connection, pending, digest):
+            return
         tools = connection.server.tools(now)
         if word is Stored.TAKEN:
-            _advance(connection, pending, pending.state, offering.taken(tools), exactly)
+            _advance(connection, pending, offering.taken(tools), digest)
             return
-        agreed = offering.kept(tools)
         connection.server.cache_key(record)
         connection.server.handshakes.finish(pending)
-        _advance(connection, pending, pending.state, agreed, exactly)
+        _advance(connection, pending, offering.kept(tools), digest)
         connection.tell(KeyCreated(record=record))
 
-    taken = connection.server.cached_key(record.key.id) is not None
-    if taken:
+    known = connection.server.cached_key(record.key.id)
+    if known is not None and known != record:
         decided(Stored.TAKEN, connection.now)
     else:
         connection.ask(KeyOffered(number=connection.asked.next_number(), record=record), decided)
 
 
-def _advance(
-    connection: ServerConnection, pending: Pending, before: State | None, after: Waiting | KeyAgreed, exactly: bytes
-) -> None:
+def _record(offering: KeyOffering) -> StoredKey:
+    purpose, made_at = offering.purpose, offering.server_time
+    return StoredKey(
+        key=offering.key,
+        kind=purpose.kind,
+        media=purpose.dc.media,
+        created_at=float(made_at),
+        expires_at=float(made_at + (purpose.expires_in or 0)) if purpose.kind is KeyKind.TEMPORARY else None,
+        first_salt=offering.first_salt,
+    )
+
+
+def _advance(connection: ServerConnection, pending: Pending, after: Waiting | KeyAgreed, digest: bytes) -> None:
     """The step is done; where handshakes are shared, only if no other process was faster."""
 
     def advanced(done: bool, _now: float) -> None:
         if not done:
             connection.server.handshakes.remove(pending)
         require(done, Check.HANDSHAKE_KNOWN, "another process went on with it")
-        pending.advance(after, exactly, after.answer)
+        pending.advance(after, digest, after.answer)
         _answer(connection, after.answer)
 
     if not connection.server.config.share_handshakes:
         advanced(True, connection.now)
         return
     tools = connection.server.tools(connection.now)
+    began = bool(pending.asked)
     question = HandshakeAdvanced(
         number=connection.asked.next_number(),
         nonce=pending.nonce,
         server_nonce=pending.server_nonce,
-        before=freeze(before, tools) if isinstance(before, Waiting) else None,
-        after=freeze(after, tools) if isinstance(after, Waiting) else None,
+        before=pending.asked + freeze(pending.state, tools) if began and isinstance(pending.state, Waiting) else None,
+        after=digest + freeze(after, tools) if isinstance(after, Waiting) else None,
     )
-    connection.ask(question, advanced)
+    # a handshake that begins is forgotten where nobody hears of it
+    connection.ask(question, advanced, undo=None if began else partial(connection.server.handshakes.remove, pending))
 
 
 def _answer(connection: ServerConnection, answer: bytes) -> None:

@@ -24,14 +24,19 @@ class Pending:
     peer: Hashable
     ends_at: float
     """Server unix seconds."""
+    counted: bool = True
+    """It is unfinished, and burdens its peer."""
     asked: bytes = field(default=b"", repr=False)
+    """A digest of the request that was answered last."""
     answer: bytes = field(default=b"", repr=False)
     worked_on: object = None
     """The stream whose request is being computed."""
+    under_way: bytes = field(default=b"", repr=False)
+    """A digest of that request; empty: none has come since the last answer."""
 
     def advance(self, state: State, asked: bytes, answer: bytes) -> None:
         """A step is done: ``asked`` was answered with ``answer``."""
-        self.state, self.asked, self.answer, self.worked_on = state, asked, answer, None
+        self.state, self.asked, self.answer, self.worked_on, self.under_way = state, asked, answer, None, b""
 
 
 class Handshakes:
@@ -77,11 +82,11 @@ class Handshakes:
 
     def finish(self, pending: Pending) -> None:
         """It is answered to the end; it stays only to answer the same again, and burdens its peer no more."""
-        if pending.peer is not None:
+        if pending.counted:
+            pending.counted = False
             self._of_peer[pending.peer] -= 1
             if not self._of_peer[pending.peer]:
                 del self._of_peer[pending.peer]
-            pending.peer = None
 
     def expire(self, now: float) -> None:
         """Forget those whose time is up; all live equally long, so the oldest end first."""

@@ -59,11 +59,10 @@ def receive_sealed(connection: ServerConnection, frame: bytes) -> None:
         _open(connection, known, frame)
         return
 
-    def found(record: StoredKey | None, _now: float) -> None:
-        require(record is not None, Check.KEY_KNOWN, "the owner has no such key")
-        if record is not None:
-            connection.server.cache_key(record)
-            _open(connection, record, frame)
+    def found(answer: StoredKey | None, _now: float) -> None:
+        record = require(answer, Check.KEY_KNOWN, "the owner has no such key")
+        connection.server.cache_key(record)
+        _open(connection, record, frame)
 
     connection.ask(KeyNeeded(number=connection.asked.next_number(), key_id=key_id), found)
 
@@ -87,7 +86,7 @@ def _open(connection: ServerConnection, record: StoredKey, frame: bytes) -> None
     if unrolled.is_container:
         one.session.doubles.add(opened.msg_id, opened.seq_no)
     _announce(one, unrolled, connection.now)
-    connection.do_next([partial(_take, connection, record.key.id, one, each) for each in prepared])
+    connection.do_next([partial(_take, connection, record, one, each) for each in prepared])
 
 
 def _prepare(message: Received, most_ids: int) -> Prepared:
@@ -113,19 +112,26 @@ def _check(one: ServerSession, opened: Opened, unrolled: Unrolled, prepared: lis
     for each in prepared:
         if each.service is None:
             require(each.message.seq_no % 2 == 1, Check.SEQ_NO_ODD)
-        if not one.session.doubles.seen(each.message.msg_id):
-            require(_order(one, each.message) is None, Check.SEQ_NO_ORDER)
+    require(not _disorder(one, opened, prepared), Check.SEQ_NO_ORDER)
 
 
-def _order(one: ServerSession, message: Received) -> int | None:
-    """32 or 33 where seq_no does not grow with msg_id; the neighbours suffice, since those before were in order."""
-    below, above = one.session.doubles.neighbours(message.msg_id)
-    odd = message.seq_no % 2
-    if below is not None and (message.seq_no < below or (message.seq_no == below and odd)):
-        return 32
-    if above is not None and (message.seq_no > above or (message.seq_no == above and odd)):
-        return 33
-    return None
+def _disorder(one: ServerSession, opened: Opened, prepared: list[Prepared]) -> int:
+    """32 or 33 where seq_no does not grow with msg_id, else 0; the neighbours suffice, since those before were in order."""
+    doubles = one.session.doubles
+    numbers = {opened.msg_id: opened.seq_no} | {each.message.msg_id: each.message.seq_no for each in prepared}
+    before: int | None = None
+    for msg_id, seq_no in sorted(numbers.items()):
+        if doubles.seen(msg_id):
+            continue
+        below, above = doubles.neighbours(msg_id)
+        # an odd number stands for one message, an even one for any number of them
+        least, most = seq_no - seq_no % 2, seq_no + seq_no % 2
+        if any(low is not None and low > least for low in (below, before)):
+            return 32
+        if above is not None and above < most:
+            return 33
+        before = seq_no
+    return 0
 
 
 def _refuse(one: ServerSession, opened: Opened, prepared: list[Prepared], error: SecurityError, now: float) -> None:
@@ -138,7 +144,7 @@ def _refuse(one: ServerSession, opened: Opened, prepared: list[Prepared], error:
     if error.check is Check.MSG_ID_WINDOW:
         code = 16 if time_of(opened.msg_id) < now else 17
     elif error.check is Check.SEQ_NO_ORDER:
-        code = next(filter(None, (_order(one, each.message) for each in prepared)), 0)
+        code = _disorder(one, opened, prepared)
     one.say(_reply(BadMsgNotification(**bad, error_code=code)))
 
 
@@ -152,7 +158,7 @@ def _announce(one: ServerSession, unrolled: Unrolled, now: float) -> None:
     one.say(Item(body=created.to_bytes(), content_related=True, keep=True, remainder=UNASKED))
 
 
-def _take(connection: ServerConnection, key_id: int, one: ServerSession, prepared: Prepared) -> None:
+def _take(connection: ServerConnection, record: StoredKey, one: ServerSession, prepared: Prepared) -> None:
     message, doubles = prepared.message, one.session.doubles
     if doubles.seen(message.msg_id):
         _double(connection, one, message)
@@ -162,9 +168,9 @@ def _take(connection: ServerConnection, key_id: int, one: ServerSession, prepare
     if message.content_related and not isinstance(prepared.service, MsgsAck):
         one.session.acks.add(message.msg_id, connection.now)
     if prepared.service is not None:
-        receive_service(connection, key_id, one, message, prepared.service)
+        receive_service(connection, record.key.id, one, message, prepared.service)
     else:
-        receive_query(connection, key_id, one, message)
+        receive_query(connection, record, one, message)
 
 
 def _double(connection: ServerConnection, one: ServerSession, message: Received) -> None:

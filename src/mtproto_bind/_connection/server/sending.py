@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from ..._session import REPLY, Item
 from ..._tl import MsgsAck
 from ..._wire import Stream
-from .sessions import ServerSession
 
 if TYPE_CHECKING:
     from .connection import ServerConnection
@@ -15,35 +14,15 @@ if TYPE_CHECKING:
 __all__ = ["compose"]
 
 
-def compose(connection: ServerConnection, stream: Stream) -> None:
-    """Frame everything that is due on this stream."""
+def compose(connection: ServerConnection, stream: Stream, *, last: bool = False) -> None:
+    """Frame everything that is due on this stream. ``last``: nothing follows, so acknowledgements do not wait."""
     for one in tuple(connection.sessions.values()):
-        items = [*_again(one), *one.outbox]
-        one.outbox.clear()
+        items = one.take_due()
         acks = one.session.acks
         deadline = acks.deadline()
-        if len(acks) and (items or (deadline is not None and deadline <= connection.now)):
+        if deadline is not None and (items or last or deadline <= connection.now):
             taken = acks.take(one.session.limits.ids)
             items.insert(0, Item(body=MsgsAck(msg_ids=taken).to_bytes(), content_related=False, remainder=REPLY))
         salt = one.salts.current(connection.now)
         for frame in one.session.seal(items, salt=salt, server_time=connection.now):
             stream.send(frame)
-
-
-def _again(one: ServerSession) -> list[Item]:
-    """On a new stream of the session: what is not acknowledged, under the same ids."""
-    if not one.resend:
-        return []
-    one.resend = False
-    return [
-        Item(
-            body=message.body,
-            content_related=True,
-            keep=True,
-            about=message.about,
-            remainder=message.msg_id & 3,
-            numbered=(message.msg_id, message.seq_no),
-            again=True,
-        )
-        for message in one.session.sent.all()
-    ]

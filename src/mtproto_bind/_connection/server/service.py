@@ -21,6 +21,8 @@ from ..._tl import (
     Ping,
     PingDelayDisconnect,
     Pong,
+    RpcAnswerDropped,
+    RpcAnswerDroppedRunning,
     RpcAnswerUnknown,
     RpcDropAnswer,
     TLObject,
@@ -51,13 +53,11 @@ def receive_service(connection: ServerConnection, key_id: int, one: ServerSessio
             salts = one.salts.future(min(max(thing.num, 1), MOST_SALTS), connection.now)
             _say(one, FutureSalts(req_msg_id=message.msg_id, now=int(connection.now), salts=salts))
         case MsgsStateReq():
-            one.session.acks.drop(message.msg_id)
-            info = bytes(_state(one, msg_id) for msg_id in thing.msg_ids)
-            _say(one, MsgsStateInfo(req_msg_id=message.msg_id, info=info))
+            _tell_states(one, message.msg_id, thing.msg_ids)
         case MsgResendReq():
-            one.resend = True
+            _resend(one, message.msg_id, thing)
         case RpcDropAnswer():
-            one.answer(message.msg_id, RpcAnswerUnknown().to_bytes())
+            one.answer(message.msg_id, _drop(one, thing.req_msg_id).to_bytes())
         case DestroySession():
             _say(one, _destroy(connection, key_id, one, thing))
         case DestroyAuthKey():
@@ -74,13 +74,41 @@ def _acknowledge(connection: ServerConnection, key_id: int, one: ServerSession, 
             connection.tell(UpdateAcknowledged(key_id=key_id, session_id=one.session.session_id, body=message.about.body))
 
 
+def _tell_states(one: ServerSession, asked_by: int, msg_ids: tuple[int, ...]) -> None:
+    one.session.acks.drop(asked_by)
+    _say(one, MsgsStateInfo(req_msg_id=asked_by, info=bytes(_state(one, msg_id) for msg_id in msg_ids)))
+
+
 def _state(one: ServerSession, msg_id: int) -> int:
-    known = one.session.doubles.range()
+    # the one that asks has come, so there is a range
+    lowest, highest = one.session.doubles.range() or (msg_id, msg_id)
     if one.session.doubles.knows(msg_id):
         return RECEIVED
-    if known is None or msg_id > known[1]:
+    if msg_id > highest:
         return TOO_HIGH
-    return NOT_RECEIVED if msg_id > known[0] else UNKNOWN
+    return NOT_RECEIVED if msg_id > lowest else UNKNOWN
+
+
+def _resend(one: ServerSession, asked_by: int, thing: MsgResendReq) -> None:
+    """Where one of the messages is not here any more, what we know of all of them is told instead."""
+    if all(one.session.sent.get(msg_id) is not None for msg_id in thing.msg_ids):
+        one.again.update(thing.msg_ids)
+    else:
+        _tell_states(one, asked_by, thing.msg_ids)
+
+
+def _drop(one: ServerSession, msg_id: int) -> TLObject:
+    """The client gives the answer to ``msg_id`` up: what became of it."""
+    answer = one.kept_answer(msg_id)
+    if answer is not None:
+        one.session.sent.settle(answer.msg_id)
+        return RpcAnswerDropped(msg_id=answer.msg_id, seq_no=answer.seq_no, length=len(answer.body))
+    if msg_id in one.running and msg_id not in one.dropped:
+        one.dropped.add(msg_id)
+        # the query is answered with the same words
+        one.answer(msg_id, RpcAnswerDroppedRunning().to_bytes())
+        return RpcAnswerDroppedRunning()
+    return RpcAnswerUnknown()
 
 
 def _destroy(connection: ServerConnection, key_id: int, one: ServerSession, thing: DestroySession) -> TLObject:

@@ -11,7 +11,7 @@ from ..._config import ServerConfig
 from ..._crypto import Secret, Side
 from ..._ground import id_from_bytes
 from ..._questions import StoredKey
-from ..._session import REPLY, Item, ServerSalts, Session
+from ..._session import REPLY, Item, Message, ServerSalts, Session
 from ..._tl import RpcResult
 
 if TYPE_CHECKING:
@@ -46,49 +46,69 @@ class ServerSession:
     stream: ServerConnection | None = None
     """The stream that it speaks on: the one it was heard on last."""
     resend: bool = False
+    """The stream is new: everything that is not acknowledged leaves again, under the same ids."""
+    again: set[int] = field(factory=set)
+    """Ids of messages that leave again even on the same stream, if they are not acknowledged meanwhile."""
     outbox: deque[Item] = field(factory=deque, repr=False)
     running: dict[int, None] = field(factory=dict)
     """Calls that the owner has and has not answered."""
+    dropped: set[int] = field(factory=set)
+    """Those of them whose answer the client has given up."""
 
     def say(self, item: Item) -> None:
-        """Send ``item`` when the stream is written next."""
+        """Send ``item`` when the stream is written next.
+
+        Where too much waits to be acknowledged, the oldest is forgotten (a server may).
+        """
+        sent = self.session.sent
+        if item.keep and len(sent) + len(self.outbox) >= self.session.limits.unacknowledged:
+            sent.forget_oldest()
         self.outbox.append(item)
 
     def answer(self, msg_id: int, body: bytes) -> None:
-        """Answer the query ``msg_id``. The answer acknowledges it too, and stays until it is acknowledged itself.
-
-        Where too much stays, the oldest is forgotten (a server may).
-        """
-        sent = self.session.sent
-        if len(sent) + len(self.outbox) >= self.session.limits.unacknowledged:
-            sent.forget_oldest()
+        """Answer the query ``msg_id``. The answer acknowledges it too, and stays until it is acknowledged itself."""
         self.session.acks.drop(msg_id)
         result = RpcResult(req_msg_id=msg_id, result=body).to_bytes()
         self.say(Item(body=result, content_related=True, keep=True, about=AnswerTo(msg_id), remainder=REPLY))
 
     def repeat_answer(self, msg_id: int) -> None:
         """The query came again: its answer leaves again too, if it is not on its way."""
-        for message in self.session.sent.all():
-            if message.about == AnswerTo(msg_id):
-                numbered = (message.msg_id, message.seq_no)
-                self.say(
-                    Item(
-                        body=message.body,
-                        content_related=True,
-                        keep=True,
-                        about=message.about,
-                        remainder=REPLY,
-                        numbered=numbered,
-                        again=True,
-                    )
-                )
+        answer = self.kept_answer(msg_id)
+        if answer is not None:
+            self.again.add(answer.msg_id)
+
+    def take_due(self) -> list[Item]:
+        """What is to be written now; it waits no longer."""
+        messages = self.session.sent.all() if self.resend or self.again else ()
+        items = [_again(message) for message in messages if self.resend or message.msg_id in self.again]
+        items += self.outbox
+        self.resend = False
+        self.again.clear()
+        self.outbox.clear()
+        return items
+
+    def kept_answer(self, msg_id: int) -> Message | None:
+        """The answer to ``msg_id``, if it has left and is not acknowledged."""
+        about = AnswerTo(msg_id)
+        return next((message for message in self.session.sent.all() if message.about == about), None)
 
     def answer_kept(self, msg_id: int) -> bool:
         """Whether the answer to ``msg_id`` is still here, on its way or unacknowledged."""
         about = AnswerTo(msg_id)
-        return any(message.about == about for message in self.session.sent.all()) or any(
-            item.about == about for item in self.outbox
-        )
+        return self.kept_answer(msg_id) is not None or any(item.about == about for item in self.outbox)
+
+
+def _again(message: Message) -> Item:
+    """``message`` once more, under its own id."""
+    return Item(
+        body=message.body,
+        content_related=True,
+        keep=True,
+        about=message.about,
+        remainder=message.msg_id & 3,
+        numbered=(message.msg_id, message.seq_no),
+        again=True,
+    )
 
 
 class Sessions:
