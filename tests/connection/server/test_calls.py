@@ -1,0 +1,96 @@
+"""API queries on a server: who may call what, and how the owner gets it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+
+import pytest
+
+from kit.puppet import Puppet, World, permanent_record, temporary_record
+from mtproto_bind import CallReceived, ConnectionClosed, Limits, LocalProtocolError, RpcError
+from mtproto_bind._tl import (
+    GzipPacked,
+    HelpGetConfig,
+    HelpGetNearestDc,
+    InitConnection,
+    InvokeAfterMsg,
+    InvokeWithLayer,
+    InvokeWithoutUpdates,
+    pack,
+)
+
+QUERY = bytes.fromhex("2d7a1f0e00000000")
+NAMES = dict.fromkeys(("device_model", "system_version", "app_version", "system_lang_code", "lang_pack", "lang_code"), b"x")
+WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
+    "bare": lambda query: query,
+    "layer": lambda query: InvokeWithLayer(
+        layer=1, query=InitConnection(api_id=1, proxy=None, params=None, query=query, **NAMES).to_bytes()
+    ).to_bytes(),
+    "gzip": lambda query: GzipPacked(packed_data=pack(query)).to_bytes(),
+    "zlib": lambda query: GzipPacked(packed_data=zlib.compress(query)).to_bytes(),
+    "without updates": lambda query: InvokeWithoutUpdates(query=query).to_bytes(),
+    "after": lambda query: InvokeAfterMsg(msg_id=4, query=query).to_bytes(),
+}
+NOT_BOUND = RpcError(401, "AUTH_KEY_PERM_EMPTY").to_bytes()
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.parametrize("query", [HelpGetConfig().to_bytes(), HelpGetNearestDc().to_bytes(), QUERY])
+def test_a_key_that_is_not_bound_calls_only_what_it_may(wrapper: str, query: bytes) -> None:
+    one = Puppet(World(permanent_record(), temporary_record(bound=False)).dial(), temporary_record(bound=False))
+    msg_id = one.say(WRAPPERS[wrapper](query))
+    received = [event.body for event in one.line.told(CallReceived)]
+    if query == QUERY:
+        assert received == []
+        assert one.results(msg_id) == [NOT_BOUND]
+    else:
+        assert received == [query]
+        assert one.results(msg_id) == []
+    assert not one.line.told(ConnectionClosed)
+
+
+@pytest.mark.parametrize("record", [permanent_record(), temporary_record()])
+def test_other_keys_call_anything(record: object) -> None:
+    one = Puppet(World().dial(), record)  # type: ignore[arg-type]  # a StoredKey
+    msg_id = one.say(WRAPPERS["layer"](WRAPPERS["without updates"](QUERY)))
+    [call] = one.line.told(CallReceived)
+    assert (call.body, call.layer, call.updates, call.msg_id) == (QUERY, 1, False, msg_id)
+    assert (call.key_id, call.session_id) == (one.record.key.id, one.session_id)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        bytes.fromhex("0d0d9bda"),
+        GzipPacked(packed_data=b"not packed at all").to_bytes(),
+        GzipPacked(packed_data=pack(bytes(2000))).to_bytes(),
+        bytes.fromhex("052ad4cd00000000"),
+    ],
+)
+def test_a_query_that_cannot_be_read_is_an_error_of_its_own(body: bytes) -> None:
+    """What stands around it was in order: the stream goes on."""
+    one = Puppet(World(limits=Limits(unpacked=1000)).dial())
+    msg_id = one.say(body)
+    assert one.results(msg_id) == [RpcError(400, "INPUT_FETCH_ERROR").to_bytes()]
+    assert one.line.told(CallReceived) == []
+    after = one.say(QUERY)
+    assert [call.msg_id for call in one.line.told(CallReceived)] == [after]
+
+
+def test_so_many_unanswered_calls_and_no_more() -> None:
+    one = Puppet(World(limits=Limits(unacknowledged=3)).dial())
+    ids = [one.say(QUERY) for _ in range(4)]
+    assert [call.msg_id for call in one.line.told(CallReceived)] == ids[:3]
+    assert one.results(ids[3]) == [RpcError(420, "FLOOD_WAIT_1").to_bytes()]
+
+
+def test_a_call_is_answered_once() -> None:
+    one = Puppet(World().dial())
+    msg_id = one.say(QUERY)
+    [call] = one.line.told(CallReceived)
+    one.line.link.send_error(call, 400, "BAD", one.world.now)
+    one.line.run()
+    assert one.results(msg_id) == [RpcError(400, "BAD").to_bytes()]
+    with pytest.raises(LocalProtocolError, match="answered already"):
+        one.line.link.send_result(call, QUERY, one.world.now)
