@@ -56,6 +56,7 @@ def message(length: int, body: int) -> bytes:
     [
         pytest.param(3, message(4, 4) * 2, id="no room for the count"),
         pytest.param(2, message(20, 20) + bytes(4), id="no room for the head of the second"),
+        pytest.param(2, message(20, 20) + bytes(15), id="no room for all of its head"),
         pytest.param(1, message(0, 4), id="no body"),
         pytest.param(1, message(-4, 4), id="negative"),
         pytest.param(1, message(5, 8), id="not whole words"),

@@ -98,7 +98,8 @@ def test_the_header_names_the_data_centre() -> None:
     header = client(Transport(obfuscated=True), dc=-10002).data_to_send()
     rest = CRYPTO.ctr(header[8:40], header[40:56])(header)
     assert int.from_bytes(rest[60:62], "little", signed=True) == -10002
-    header = client(Transport(obfuscated=True)).data_to_send()
+    stream = Stream(Transport(obfuscated=True), server=False, limits=Limits(), entropy=numbered("client"), crypto=CRYPTO)
+    header = stream.data_to_send()
     rest = CRYPTO.ctr(header[8:40], header[40:56])(header)
     # nothing is told unless asked for
     assert rest[60:62] == numbered("client")(64)[60:62]
@@ -234,6 +235,19 @@ def test_a_client_pads_by_up_to_15_bytes_and_a_server_by_up_to_3() -> None:
         for tail, (frame,) in zip(tails, (question, answer), strict=True):
             tail.append(len(frame) - 24)
     assert [set(tail) for tail in tails] == [set(range(16)), set(range(4))]
+
+
+@pytest.mark.parametrize(("first", "asked"), [(0, [1]), (7, [1, 7]), (16, [1]), (255, [1, 15])])
+def test_frame_padding_is_drawn_in_two_steps(first: int, asked: list[int]) -> None:
+    draws = []
+
+    def entropy(size: int) -> bytes:
+        draws.append(size)
+        return bytes([first]) * size
+
+    stream = Stream(Transport(Framing.PADDED), server=False, limits=Limits(), entropy=entropy, crypto=CRYPTO)
+    stream.send(PAYLOADS[0])
+    assert draws == asked
 
 
 def test_a_transport_error_is_four_bytes_everywhere() -> None:

@@ -43,8 +43,9 @@ def test_secrets_of_a_wrong_length(secret: bytes) -> None:
 
 
 def test_fake_tls_is_not_spoken() -> None:
-    with pytest.raises(ValueError, match="fake TLS"):
-        Transport(Framing.PADDED, obfuscated=True, secret=b"\xee" + SECRET + b"example.org")
+    for domain in (b"x", b"example.org"):
+        with pytest.raises(ValueError, match="fake TLS"):
+            Transport(Framing.PADDED, obfuscated=True, secret=b"\xee" + SECRET + domain)
 
 
 def test_what_does_not_go_together() -> None:
