@@ -106,6 +106,11 @@ def another_object(stages: ClientStages) -> bytes:
     return sealed(stages.expect_params.exchange, hashed(inner))
 
 
+def square(stages: ClientStages) -> Broken:
+    """One prime twice, found by an arithmetic that is not ours."""
+    return evolve(stages.factoring, work=evolve(stages.factoring.work, pq=P * P)), ((P, P),), stages.tools
+
+
 def one_block_more(stages: ClientStages) -> Broken:
     """An answer that needs no padding, and has 16 bytes."""
     inner = stages.inner.evolve(g_a=to_minimal(1 << 1990))
@@ -141,6 +146,7 @@ BREAKS: list[tuple[Check, Break]] = [
     (Check.PQ_COMPOSITE, result("factoring", (Q, P))),
     (Check.PQ_COMPOSITE, result("factoring", (1, P * Q))),
     (Check.PQ_COMPOSITE, result("factoring", (P, Q + 2))),
+    (Check.PQ_COMPOSITE, square),
     (Check.ANSWER_LENGTH, encrypted(lambda stages: stages.params_ok.encrypted_answer + bytes(4))),
     (Check.ANSWER_LENGTH, encrypted(lambda stages: stages.params_ok.encrypted_answer[:16])),
     (Check.ANSWER_LENGTH, encrypted(lambda stages: b"")),

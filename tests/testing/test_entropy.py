@@ -6,6 +6,7 @@ import hashlib
 
 import pytest
 
+from mtproto_bind._crypto import Over, default_crypto
 from mtproto_bind.testing.entropy import ScriptedEntropy, SeededEntropy
 
 
@@ -36,3 +37,11 @@ def test_a_seed_gives_one_stream_however_it_is_cut() -> None:
     entropy = SeededEntropy(b"seed")
     assert b"".join(entropy(size) for size in (1, 0, 31, 33, 63)) == stream
     assert SeededEntropy(b"other")(32) != stream[:32]
+
+
+def test_a_seed_is_stretched_by_the_crypto_that_is_given() -> None:
+    class Upwards(Over):
+        def sha256(self, data: bytes) -> bytes:
+            return data
+
+    assert SeededEntropy(b"seed", Upwards(default_crypto()))(24) == b"seed" + bytes(8) + b"seed" + bytes(7) + b"\x01"
