@@ -204,7 +204,10 @@ class KeyNeeded(Question["StoredKey | None"]):
 
 @frozen(kw_only=True)
 class KeyOffered(Question[Stored]):
-    """A new key to be stored before the client is told that it counts."""
+    """A new key to be stored before the client is told that it counts.
+
+    KEPT too where this very record is stored already: a client whose stream was lost asks again.
+    """
 
     record: StoredKey
 

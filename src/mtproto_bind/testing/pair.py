@@ -56,10 +56,7 @@ class Owner:
             case Computation():
                 return question.run()
             case KeyOffered(record=record):
-                if record.key.id in self.keys:
-                    return Stored.TAKEN
-                self.keys[record.key.id] = record
-                return Stored.KEPT
+                return Stored.KEPT if self.keys.setdefault(record.key.id, record) == record else Stored.TAKEN
             case KeyNeeded():
                 return self.keys.get(question.key_id)
             case BindRequested():
