@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 from attrs import define, evolve, field, frozen
@@ -44,6 +45,9 @@ class Calls:
     limits: Limits
     _calls: dict[CallId, Call] = field(factory=dict)
     _waiting: dict[CallId, None] = field(factory=dict)
+    _in_order: bool = True
+    """Whether ``_waiting`` is in the order of the calls."""
+    _followers: dict[CallId, list[CallId]] = field(factory=dict)
     _last: int = 0
 
     def add(self, body: bytes, *, after: tuple[CallId, ...], updates: bool, repeat: bool, give_up_at: float | None) -> CallId:
@@ -56,6 +60,9 @@ class Calls:
         call = Call(id=CallId(self._last), body=body, after=after, updates=updates, repeat=repeat, give_up_at=give_up_at)
         self._calls[call.id] = call
         self._waiting[call.id] = None
+        for one in after:
+            if one in self._calls:
+                self._followers.setdefault(one, []).append(call.id)
         return call.id
 
     def get(self, call_id: CallId) -> Call | None:
@@ -64,6 +71,8 @@ class Calls:
 
     def waiting(self) -> tuple[Call, ...]:
         """Those to be sent, in their order."""
+        if not self._in_order:
+            self._waiting, self._in_order = dict.fromkeys(sorted(self._waiting)), True
         return tuple(self._calls[call_id] for call_id in self._waiting)
 
     def left(self, call_id: CallId, msg_id: int) -> None:
@@ -74,15 +83,25 @@ class Calls:
     def end(self, call_id: CallId) -> Call | None:
         """Forget the call; None: it has ended already."""
         self._waiting.pop(call_id, None)
+        self._followers.pop(call_id, None)
         return self._calls.pop(call_id, None)
 
     def answered(self, call_id: CallId, body: bytes) -> Iterator[CallAnswered]:
+        """The call has its result."""
         if self.end(call_id) is not None:
             yield CallAnswered(call_id=call_id, body=body)
 
     def failed(self, call_id: CallId, reason: RpcError | NotRun | OutcomeUnknown) -> Iterator[CallFailed]:
-        if self.end(call_id) is not None:
-            yield CallFailed(call_id=call_id, reason=reason)
+        """The call has failed, and so has each that was to follow it and waits."""
+        failing: deque[tuple[CallId, RpcError | NotRun | OutcomeUnknown]] = deque([(call_id, reason)])
+        while failing:
+            one, why = failing.popleft()
+            followers = self._followers.get(one, ())
+            if self.end(one) is None:
+                continue
+            yield CallFailed(call_id=one, reason=why)
+            not_run = NotRun(f"call {one}, which had to succeed first, has failed")
+            failing.extend((follower, not_run) for follower in followers if follower in self._waiting)
 
     def unrun(self, call_id: CallId, why: str) -> Iterator[CallFailed]:
         """The message was refused and has surely not run: the call waits again, in its old place."""
@@ -93,7 +112,8 @@ class Calls:
             yield from self.failed(call_id, NotRun(f"{why}, {call.refused + 1} times"))
             return
         self._calls[call_id] = evolve(call, msg_id=None, refused=call.refused + 1)
-        self._waiting = dict.fromkeys(sorted([*self._waiting, call_id]))
+        self._waiting[call_id] = None
+        self._in_order = False
 
     def unsure(self, call_id: CallId, why: str) -> Iterator[CallFailed]:
         """Nobody knows whether it ran: it is told so, or repeated where the caller allows it."""

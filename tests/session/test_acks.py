@@ -32,6 +32,7 @@ def test_the_oldest_sets_the_deadline() -> None:
 
 
 def test_many_leave_at_once() -> None:
+    assert MANY == 16
     acks = make_acks(*range(MANY))
     assert acks.deadline() == 110.0
     acks.add(MANY, 105.0)

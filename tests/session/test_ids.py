@@ -17,6 +17,7 @@ MOMENTS = st.lists(st.tuples(SECONDS, st.sampled_from([FROM_CLIENT, REPLY, UNASK
 @given(MOMENTS)
 @example([(1_800_000_000.0, FROM_CLIENT)] * 3)
 @example([(-5.0, UNASKED), (0.0, REPLY), (0.0, FROM_CLIENT)])
+@example([(1.0 + 7 / 2**32, FROM_CLIENT)])
 def test_ids_grow_and_keep_their_remainder_whatever_the_clock_does(moments: list[tuple[float, int]]) -> None:
     """Conduct.MSG_IDS_GROW."""
     ids = MessageIds()
@@ -39,6 +40,10 @@ def test_the_lower_half_carries_a_fraction(remainder: int) -> None:
     assert MessageIds().next(7.0, remainder) == (7 << 32) + 4 + remainder
     ids = MessageIds(last=(8 << 32) - 1)
     assert ids.next(0.0, remainder) == (8 << 32) + 4 + remainder
+
+
+def test_who_sends_what() -> None:
+    assert (FROM_CLIENT, REPLY, UNASKED) == (0, 1, 3)
 
 
 def test_a_clock_that_stands_still() -> None:

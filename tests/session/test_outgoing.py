@@ -72,6 +72,11 @@ def test_what_nobody_waits_for_is_not_kept() -> None:
     assert packet.seq_no == 0
     assert len(packer.sent) == 0
     assert packer.sent.lately(packet.msg_id)
+    # nor in a container, though a notification may name each
+    item = Item(body=BODY, content_related=False)
+    (packet,) = packer(item, item)
+    assert len(packer.sent) == 0
+    assert all(packer.sent.lately(message.msg_id) for message in held(packet))
 
 
 def test_a_reserved_id_is_used() -> None:
@@ -107,8 +112,8 @@ def test_the_ceilings_of_a_container() -> None:
     packets = Packer(Limits(container_messages=3))(*(make_item() for _ in range(7)))
     assert [len(held(packet)) for packet in packets] == [3, 3, 1]
     # 16 bytes stand before each body
-    two = 2 * (HEADER + len(BODY))
-    assert [len(held(packet)) for packet in Packer(Limits(outgoing_message=two))(*(make_item() for _ in range(3)))] == [2, 1]
+    two = 2 * (16 + len(BODY))
+    assert [len(held(packet)) for packet in Packer(Limits(outgoing_message=two))(*(make_item() for _ in range(5)))] == [2, 2, 1]
     assert [len(held(packet)) for packet in Packer(Limits(outgoing_message=two - 1))(make_item(), make_item())] == [1, 1]
 
 
@@ -131,3 +136,8 @@ def test_whatever_is_said_is_packed_in_order_and_within_bounds(bodies: list[byte
         assert len(held(packet)) <= count
         assert len(held(packet)) == 1 or sum(HEADER + len(message.body) for message in held(packet)) <= size
         assert not is_container(packet.body) or packet.seq_no >= max(message.seqno for message in held(packet))
+
+
+def test_a_repr_shows_no_body() -> None:
+    item = make_item(b"secret!!")
+    assert "secret" not in repr(Item(body=item.body, content_related=True)) + repr(Packer()(item))

@@ -19,6 +19,7 @@ def make_salts(*, secret: Secret = SECRET, key_id: int = 7, first: int = FIRST) 
 
 
 def test_the_salt_of_the_exchange_serves_first() -> None:
+    assert PERIOD == 1800
     salts = make_salts()
     for age in (0, 1, PERIOD - 1):
         assert salts.current(NOW + age) == FIRST
