@@ -295,6 +295,8 @@ class ServerConnection:
                 self._stream.send(encode_transport_error(code))
             self._last_words = self._stream.data_to_send()
         self.asked.withdraw_all()
+        if self._undo is not None:
+            self._undo()
         self._todo.clear()
         self.timers = Timers()
         for session in tuple(self.sessions.values()):

@@ -1,0 +1,126 @@
+"""What outlives a stream: keys, bindings, updates, and their ends."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from kit.keys import SERVER_KEY
+from kit.pairs import make_pair
+from kit.puppet import DAY, KEYS, PERMANENT_KEY, START, Puppet, World, permanent_record, temporary_record
+from mtproto_bind import KeyBound, KeyNeeded, Limits, LocalProtocolError, Secret, Server
+from mtproto_bind._tl import BadServerSalt, Ping, Pong
+from mtproto_bind.testing import make_server_config
+
+UPDATE = bytes.fromhex("7ee4e8fa")
+
+
+def server(**limits: int) -> Server:
+    return Server(make_server_config(SERVER_KEY, limits=Limits(**limits)))
+
+
+def test_keys_are_asked_for_once() -> None:
+    one = Puppet(World().dial())
+    one.world.hold = (KeyNeeded,)
+    one.say(Ping(ping_id=1))
+    [question] = one.line.held
+    one.line.answer(question, one.record)
+    one.say(Ping(ping_id=2))
+    assert len(one.line.held) == 1
+    assert [pong.ping_id for pong in one.heard(Pong)] == [1, 2]
+
+
+def test_the_cache_has_an_end_and_the_owner_is_asked_again() -> None:
+    one = server(keys=2)
+    for name in range(3):
+        one.cache_key(temporary_record(name))
+    assert [one.cached_key(KEYS[name].id) is not None for name in range(3)] == [False, True, True]
+    one.cache_key(temporary_record(1))
+    assert one.cached_key(KEYS[2].id) is not None
+
+
+def test_an_expired_key_is_forgotten_with_its_sessions() -> None:
+    one = Puppet(World().dial())
+    one.say(Ping(ping_id=1))
+    endpoint = one.world.server
+    assert endpoint.next_deadline() == START + DAY
+    endpoint.handle_timeout(START + DAY - 1)
+    assert endpoint.cached_key(one.record.key.id) is not None
+    endpoint.handle_timeout(START + DAY)
+    assert endpoint.cached_key(one.record.key.id) is None
+    assert len(endpoint.sessions) == 0
+    assert endpoint.next_deadline() is None
+
+
+def test_keys_that_come_and_go_leave_nothing_behind() -> None:
+    """A hostile client makes keys all day; what is remembered of them stays within the ceiling."""
+    one = server(keys=4)
+    for number in range(500):
+        record = temporary_record(number % 8, lifetime=100.0)
+        one.cache_key(record)
+        one.bound(record, number, START)
+    assert len(one._keys) <= 4
+    assert len(one._bound) <= 8
+    assert len(one._endings) <= 64
+
+
+def test_handshakes_have_their_deadline_too() -> None:
+    pair = make_pair()
+    pair.run(0.1)
+    deadline = pair.server.next_deadline()
+    assert deadline is not None
+    assert deadline - pair.now == pytest.approx(600, abs=1)
+    pair.server.handle_timeout(deadline)
+    assert len(pair.server.handshakes) == 0
+
+
+def test_an_update_waits_for_the_next_stream() -> None:
+    one = Puppet(World().dial())
+    key_id = one.record.key.id
+    with pytest.raises(LocalProtocolError, match="no session"):
+        one.world.server.send_update(key_id, one.session_id, UPDATE, START)
+    one.say(Ping(ping_id=1))
+    one.line.lose()
+    assert one.world.server.send_update(key_id, one.session_id, UPDATE, START) is None
+    one.line = one.world.dial()
+    one.say(Ping(ping_id=2))
+    assert sum(each.thing == UPDATE for each in one.line.heard) == 1
+
+
+def test_updates_do_not_pile_up() -> None:
+    one = Puppet(World(limits=Limits(unacknowledged=3)).dial())
+    one.say(Ping(ping_id=1))
+    send = partial(one.world.server.send_update, one.record.key.id, one.session_id, UPDATE, START)
+    # new_session_created is not acknowledged either
+    send()
+    send()
+    with pytest.raises(LocalProtocolError, match="unacknowledged"):
+        send()
+
+
+def test_processes_that_share_the_secret_know_each_others_salts() -> None:
+    first, second = (
+        World(permanent_record(), temporary_record(), seed=seed, salt_secret=Secret(bytes(32))) for seed in (b"one", b"two")
+    )
+    one = Puppet(first.dial())
+    for world in (first, second):
+        world.now += 5000
+    one.say(Ping(ping_id=1))
+    salt = one.line.heard[-1].salt
+    [bad] = one.heard(BadServerSalt)
+    assert bad.new_server_salt == salt
+    other = Puppet(second.dial())
+    other.salt = bad.new_server_salt
+    other.say(Ping(ping_id=2))
+    assert [pong.ping_id for pong in other.heard(Pong)] == [2]
+
+
+def test_a_binding_is_known_to_all_streams() -> None:
+    pair = make_pair()
+    bound = pair.run_until(KeyBound)
+    assert isinstance(bound, KeyBound)
+    record = pair.server.cached_key(bound.key_id)
+    assert record is not None
+    assert record.bound_to == bound.permanent_key_id
+    assert record.key.id != PERMANENT_KEY.id
