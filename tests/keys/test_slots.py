@@ -75,7 +75,13 @@ def test_when_the_binding_has_left() -> None:
     ],
 )
 def test_the_id_of_the_permanent_key(permanent: PermanentKey | ExternalKey | PendingKey | None, number: int | None) -> None:
-    assert Keys(permanent).permanent_id == number
+    keys = Keys(permanent)
+    assert keys.permanent_id == number
+    if number is None:
+        with pytest.raises(LookupError, match="not known yet"):
+            _ = keys.known
+    else:
+        assert keys.known is permanent
 
 
 def test_every_key_is_found_until_it_is_gone() -> None:

@@ -51,6 +51,30 @@ def test_an_id_below_a_full_memory_is_too_old_to_tell() -> None:
     assert (doubles.seen(10), doubles.knows(10), doubles.range()) == (True, False, (15, 20))
 
 
+def test_what_was_not_acted_upon_may_come_again() -> None:
+    doubles = Doubles(3)
+    for msg_id in (10, 20, 30):
+        doubles.add(msg_id, msg_id + 1)
+    doubles.forget(20)
+    doubles.forget(25)
+    assert not doubles.seen(20)
+    assert doubles.neighbours(20) == (11, 31)
+    doubles.add(20, 21)
+    assert (len(doubles), doubles.seen(20), doubles.neighbours(20)) == (3, True, (11, 21))
+
+
+def test_room_does_not_bring_back_what_made_room() -> None:
+    doubles = Doubles(2)
+    for msg_id in (10, 20, 30):
+        doubles.add(msg_id, 1)
+    doubles.forget(30)
+    # 10 was taken, though nothing remembers it
+    assert doubles.seen(10)
+    assert not doubles.seen(15)
+    doubles.clear()
+    assert not doubles.seen(10)
+
+
 def test_an_empty_memory() -> None:
     doubles = Doubles(3)
     assert (doubles.range(), doubles.neighbours(5), len(doubles)) == (None, (None, None), 0)

@@ -16,13 +16,15 @@ class Doubles:
     size: int
     _ids: list[int] = field(factory=list)
     _seq_nos: list[int] = field(factory=list)
+    _lost: int = -1
+    """The highest id that made room: what is no higher may have come, however much room there is now."""
 
     def seen(self, msg_id: int) -> bool:
         """Whether the id came before, or is lower than all that are remembered once the memory is full."""
         place = bisect_left(self._ids, msg_id)
         if place < len(self._ids) and self._ids[place] == msg_id:
             return True
-        return place == 0 and len(self._ids) >= self.size
+        return msg_id <= self._lost or (place == 0 and len(self._ids) >= self.size)
 
     def knows(self, msg_id: int) -> bool:
         """Whether exactly this id is remembered."""
@@ -35,7 +37,8 @@ class Doubles:
         self._ids.insert(place, msg_id)
         self._seq_nos.insert(place, seq_no)
         if len(self._ids) > self.size:
-            del self._ids[0], self._seq_nos[0]
+            self._lost = self._ids.pop(0)
+            del self._seq_nos[0]
 
     def forget(self, msg_id: int) -> None:
         """The message was not acted upon after all: it may come again."""
@@ -58,6 +61,7 @@ class Doubles:
         """The other side began a new session."""
         self._ids.clear()
         self._seq_nos.clear()
+        self._lost = -1
 
     def __len__(self) -> int:
         return len(self._ids)

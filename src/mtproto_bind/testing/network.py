@@ -93,7 +93,7 @@ class Network:
                 data = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
             case FaultKind.DELAY:
                 due += fault.seconds if fault is not None else 0
-            case None:
+            case _:
                 pass
         self._send(due, data, direction, stream)
 

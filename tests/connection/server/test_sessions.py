@@ -111,6 +111,27 @@ def test_an_answer_is_kept_on_its_way_and_until_it_is_acknowledged() -> None:
     assert session.answer_kept(77), "it has not left yet"
 
 
+def test_an_answer_leaves_again_once_however_often_it_is_asked_for() -> None:
+    one, ids = answered()
+    session = session_of(one)
+    kept = session.kept_answer(ids[1])
+    assert kept is not None
+    for _ in range(3):
+        session.repeat_answer(ids[1])
+    assert session.take_due() == [
+        Item(
+            body=kept.body,
+            content_related=True,
+            keep=True,
+            about=kept.about,
+            remainder=1,
+            numbered=(kept.msg_id, kept.seq_no),
+            again=True,
+        )
+    ]
+    assert session.take_due() == []
+
+
 def test_where_too_much_stays_the_oldest_is_forgotten() -> None:
     one, ids = answered(limit=3)
     session = session_of(one)

@@ -62,9 +62,8 @@ def peel(body: bytes, limits: Limits) -> Query:
 
 def _inside(query: Query) -> Query | None:
     """Without its outermost wrapper; None: there is none."""
-    if constructor_id(query.body) not in WRAPPER_IDS:
-        return None
-    match API.read_whole(query.body):
+    wrapped = API.read_whole(query.body) if constructor_id(query.body) in WRAPPER_IDS else None
+    match wrapped:
         case InvokeWithLayer(layer, inner):
             return evolve(query, body=inner, layer=layer)
         case InitConnection() as introduction:
