@@ -36,6 +36,7 @@ optimised: $(VENV)/made $(VENV)/node
 # The generated pages of docs/reference.
 docs: $(VENV)/made
 	$(BIN)/python docs/generate.py
+	$(BIN)/python tests/kit/drawing.py
 
 $(VENV)/made: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

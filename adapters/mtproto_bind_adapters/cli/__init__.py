@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from . import bind, demo, genkey, serve
-from .console import Console, Failure, Misuse
+from .console import Console, Failure, Misuse, ReaderGone
 from .parser import build_parser
 
 __all__ = ["main"]
@@ -31,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Failure as error:
         console.complain(str(error))
         console.tell(error=error.as_json())
+        return FAILED
+    except ReaderGone:
         return FAILED
     except KeyboardInterrupt:
         console.complain("interrupted")

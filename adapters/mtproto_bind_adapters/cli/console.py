@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any, TextIO
 
-__all__ = ["Console", "Failure", "Misuse"]
+__all__ = ["Console", "Failure", "Misuse", "ReaderGone"]
 
 
 class Misuse(Exception):
@@ -24,6 +25,10 @@ class Failure(Exception):
     def as_json(self) -> dict[str, str | None]:
         """The ``error`` of the object that ``--json`` prints."""
         return {"class": self.kind, "check": self.check, "text": str(self)}
+
+
+class ReaderGone(BaseException):
+    """Nobody reads what we say any more. No ``Exception``: on its way it must not be taken for the fault of a client."""
 
 
 class Console:
@@ -47,6 +52,13 @@ class Console:
 
 
 def write(stream: TextIO, line: str) -> None:
-    """In one piece, so that the lines of two threads do not mix."""
-    stream.write(f"{line}\n")
-    stream.flush()
+    """In one piece, so that the lines of two threads do not mix. Raises :class:`ReaderGone`."""
+    try:
+        stream.write(f"{line}\n")
+        stream.flush()
+    except BrokenPipeError:
+        # what is still in the buffer would be complained of once more at the end of the process
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+        raise ReaderGone from None

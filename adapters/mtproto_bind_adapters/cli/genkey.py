@@ -31,7 +31,9 @@ def run(options: Namespace, console: Console) -> None:
     fingerprint, public, private = f"{key.public.fingerprint:016x}", key.public.to_pem(), key.to_pem()
     console.say(f"fingerprint {fingerprint}\n{public.rstrip()}")
     if out is None:
-        console.say(private.rstrip())
+        if not console.as_json:
+            # with --json these lines are a log, and a log holds no secret
+            console.say(private.rstrip())
         console.tell(fingerprint=fingerprint, public_key=public, private_key=private)
     else:
         console.tell(fingerprint=fingerprint, public_key=public, private_key_file=str(out))

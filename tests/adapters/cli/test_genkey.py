@@ -33,7 +33,9 @@ def test_without_a_file_the_key_is_shown(capsys: pytest.CaptureFixture[str]) -> 
 def test_json_is_one_object(tmp_path: Path, capsys: pytest.CaptureFixture[str], to_file: bool) -> None:
     path = tmp_path / "server.pem"
     assert main(["genkey", "--json", *(["--out", str(path)] if to_file else [])]) == 0
-    values = json.loads(capsys.readouterr().out)
+    out, err = capsys.readouterr()
+    values = json.loads(out)
+    assert "PRIVATE KEY" not in err
     private = PrivateKey.from_pem(path.read_text() if to_file else values["private_key"])
     assert PublicKey.from_pem(values["public_key"]) == private.public
     assert values["fingerprint"] == f"{private.public.fingerprint:016x}"
