@@ -28,6 +28,23 @@ def test_what_is_kept_is_settled_once() -> None:
     assert (sent.settle(4), sent.get(4), len(sent)) == (None, None, 1)
 
 
+def test_found_by_what_it_is_about() -> None:
+    sent = make_sent(8, 4)
+    assert sent.about(40) == make_message(4)
+    assert sent.about(8) is None
+    sent.again(make_message(4))
+    assert sent.about(40) == sent.get(4)
+    # another message about the same comes later, and ends first or last
+    later = Message(msg_id=16, seq_no=3, body=b"more", about=40)
+    sent.keep(later)
+    sent.settle(4)
+    assert sent.about(40) == later
+    sent.settle(16)
+    assert sent.about(40) is None
+    sent.forget_oldest()
+    assert sent.about(80) is None
+
+
 def test_room_is_made_from_the_oldest_on() -> None:
     sent = make_sent(8, 4)
     sent.forget_oldest()

@@ -32,10 +32,12 @@ class Sent:
     memory: int
     _kept: dict[int, Message] = field(factory=dict)
     _lately: dict[int, tuple[int, ...]] = field(factory=dict)
+    _by_about: dict[object, int] = field(factory=dict)
 
     def keep(self, message: Message) -> None:
         """``message`` is on its way, and is kept until :meth:`settle`."""
         self._kept[message.msg_id] = message
+        self._by_about[message.about] = message.msg_id
 
     def note(self, msg_id: int, holds: tuple[int, ...] = ()) -> None:
         """``msg_id`` left; a container ``holds`` messages."""
@@ -45,15 +47,22 @@ class Sent:
 
     def settle(self, msg_id: int) -> Message | None:
         """The message is answered or acknowledged: forget and return it; None: it is not kept."""
-        return self._kept.pop(msg_id, None)
+        message = self._kept.pop(msg_id, None)
+        if message is not None and self._by_about.get(message.about) == msg_id:
+            del self._by_about[message.about]
+        return message
 
     def forget_oldest(self) -> None:
         """Make room."""
-        self._kept.pop(next(iter(self._kept), 0), None)
+        self.settle(next(iter(self._kept), 0))
 
     def get(self, msg_id: int) -> Message | None:
         """The message kept under ``msg_id``."""
         return self._kept.get(msg_id)
+
+    def about(self, what: object) -> Message | None:
+        """The message kept last that is about ``what``."""
+        return self._kept.get(self._by_about.get(what, 0))
 
     def lately(self, msg_id: int) -> bool:
         """Whether a notification may name ``msg_id``."""

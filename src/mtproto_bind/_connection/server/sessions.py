@@ -50,6 +50,8 @@ class ServerSession:
     again: set[int] = field(factory=set)
     """Ids of messages that leave again even on the same stream, if they are not acknowledged meanwhile."""
     outbox: deque[Item] = field(factory=deque, repr=False)
+    answering: set[int] = field(factory=set)
+    """Queries whose answers are in it."""
     running: dict[int, None] = field(factory=dict)
     """Calls that the owner has and has not answered."""
     dropped: set[int] = field(factory=set)
@@ -64,6 +66,8 @@ class ServerSession:
         if item.keep and len(sent) + len(self.outbox) >= self.session.limits.unacknowledged:
             sent.forget_oldest()
         self.outbox.append(item)
+        if isinstance(item.about, AnswerTo):
+            self.answering.add(item.about.msg_id)
 
     def answer(self, msg_id: int, body: bytes) -> None:
         """Answer the query ``msg_id``. The answer acknowledges it too, and stays until it is acknowledged itself."""
@@ -85,17 +89,16 @@ class ServerSession:
         self.resend = False
         self.again.clear()
         self.outbox.clear()
+        self.answering.clear()
         return items
 
     def kept_answer(self, msg_id: int) -> Message | None:
         """The answer to ``msg_id``, if it has left and is not acknowledged."""
-        about = AnswerTo(msg_id)
-        return next((message for message in self.session.sent.all() if message.about == about), None)
+        return self.session.sent.about(AnswerTo(msg_id))
 
     def answer_kept(self, msg_id: int) -> bool:
         """Whether the answer to ``msg_id`` is still here, on its way or unacknowledged."""
-        about = AnswerTo(msg_id)
-        return self.kept_answer(msg_id) is not None or any(item.about == about for item in self.outbox)
+        return msg_id in self.answering or self.kept_answer(msg_id) is not None
 
 
 def _again(message: Message) -> Item:
