@@ -91,11 +91,13 @@ def test_a_lost_stream_is_dialled_again_and_the_key_kept() -> None:
 
 def test_a_write_that_fails_is_a_lost_stream() -> None:
     ours, theirs = socket.socketpair()
-    theirs.close()
-    with closing(SyncDriver(ClientConnection(CONFIG), lambda: ours)) as driver:
+    # only writing fails; nothing would ever come to be read
+    ours.shutdown(socket.SHUT_WR)
+    with theirs, closing(SyncDriver(ClientConnection(CONFIG), lambda: ours)) as driver:
         event = driver.next_event(PATIENCE)
         assert isinstance(event, TransportEnded)
         assert event.error is None
+        assert ours.fileno() == -1
 
 
 def test_a_reset_is_a_lost_stream() -> None:
@@ -121,14 +123,22 @@ def test_silence_ends_with_the_patience_of_the_caller() -> None:
 
 
 def test_silence_ends_the_stream_when_the_machine_says_so() -> None:
-    impatient = evolve(CONFIG, timeouts=Timeouts(handshake=0.01))
-    with listening() as (_, address), make_driver(address, config=impatient) as driver:
-        event = driver.next_event(PATIENCE)
-        assert isinstance(event, TransportEnded)
-        assert isinstance(event.error, PeerTimedOut)
-        with pytest.raises(TimeoutError):
+    impatient = evolve(CONFIG, timeouts=Timeouts(handshake=0.01), retry=Retry(delay=1000.0, ceiling=1000.0))
+    opened: list[socket.socket] = []
+    with listening() as (_, address):
+
+        def dial() -> socket.socket:
+            opened.append(socket.create_connection(address))
+            return opened[-1]
+
+        with SyncDriver(ClientConnection(impatient), dial) as driver:
+            event = driver.next_event(PATIENCE)
+            assert isinstance(event, TransportEnded)
+            assert isinstance(event.error, PeerTimedOut)
             # nothing is dialled before its time, and the wait is as long as the caller's
-            driver.next_event(0.001)
+            with pytest.raises(TimeoutError):
+                driver.next_event(0.001)
+            assert len(opened) == 1
 
 
 def test_what_dialling_raises_comes_out_and_may_be_tried_again() -> None:
