@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .cheap import CheapCrypto
 from .entropy import ScriptedEntropy, SeededEntropy
-from .network import Direction, Fault, FaultKind, Network
+from .network import Direction, Fault, FaultKind, Network, Piece
 from .pair import Owner, Pair, Told, make_client_config, make_server_config
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Network",
     "Owner",
     "Pair",
+    "Piece",
     "ScriptedEntropy",
     "SeededEntropy",
     "Told",

@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 from attrs import field, frozen
 
-__all__ = ["Direction", "Fault", "FaultKind", "Network"]
+__all__ = ["Direction", "Fault", "FaultKind", "Network", "Piece"]
 
 
 class Direction(Enum):

@@ -354,7 +354,7 @@ def test_another_error_of_the_server_is_tried_again_after_its_time() -> None:
     assert slot.request is not None
     assert len(pair.network.take_due(float("inf"))) == 1, "the binding itself is lost"
     session = pair.server.sessions.open(pair.owner.keys[slot.id], slot.session.session_id)
-    link.attach(session)
+    link._link.attach(session)
     session.answer(slot.request.msg_id, RpcError(420, "FLOOD_WAIT_17").to_bytes())
     refused = pair.run_until(BindRefused)
     assert isinstance(refused, BindRefused)
@@ -375,7 +375,7 @@ def test_false_is_not_true() -> None:
     assert slot.request is not None
     pair.network.take_due(float("inf"))
     session = pair.server.sessions.open(pair.owner.keys[slot.id], slot.session.session_id)
-    link.attach(session)
+    link._link.attach(session)
     session.answer(slot.request.msg_id, BOOL_FALSE)
     refused = pair.run_until(BindRefused)
     assert isinstance(refused, BindRefused)

@@ -138,7 +138,7 @@ def test_a_refused_binding_is_built_anew(code: int) -> None:
     slot = pair.client._state.keys.next
     assert slot is not None
     session = pair.server.sessions.open(pair.owner.keys[key_id], slot.session.session_id)
-    link.attach(session)
+    link._link.attach(session)
     notification = BadMsgNotification(bad_msg_id=msg_id, bad_msg_seqno=1, error_code=code)
     session.say(Item(body=notification.to_bytes(), content_related=False, remainder=REPLY))
     pair.run_until(KeyBound)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 
 from kit.keys import SERVER_KEY
 from kit.pairs import make_pair
 from kit.puppet import DAY, KEYS, PERMANENT_KEY, START, Puppet, World, permanent_record, temporary_record
-from mtproto_bind import KeyBound, KeyNeeded, Limits, LocalProtocolError, Secret, Server
+from mtproto_bind import KeyBound, KeyNeeded, Limits, Secret, Server
 from mtproto_bind._tl import BadServerSalt, Ping, Pong
 from mtproto_bind.testing import make_server_config
-
-UPDATE = bytes.fromhex("7ee4e8fa")
 
 
 def server(**limits: int) -> Server:
@@ -73,30 +69,6 @@ def test_handshakes_have_their_deadline_too() -> None:
     assert deadline - pair.now == pytest.approx(600, abs=1)
     pair.server.handle_timeout(deadline)
     assert len(pair.server.handshakes) == 0
-
-
-def test_an_update_waits_for_the_next_stream() -> None:
-    one = Puppet(World().dial())
-    key_id = one.record.key.id
-    with pytest.raises(LocalProtocolError, match="no session"):
-        one.world.server.send_update(key_id, one.session_id, UPDATE, START)
-    one.say(Ping(ping_id=1))
-    one.line.lose()
-    assert one.world.server.send_update(key_id, one.session_id, UPDATE, START) is None
-    one.line = one.world.dial()
-    one.say(Ping(ping_id=2))
-    assert sum(each.thing == UPDATE for each in one.line.heard) == 1
-
-
-def test_updates_do_not_pile_up() -> None:
-    one = Puppet(World(limits=Limits(unacknowledged=3)).dial())
-    one.say(Ping(ping_id=1))
-    send = partial(one.world.server.send_update, one.record.key.id, one.session_id, UPDATE, START)
-    # new_session_created is not acknowledged either
-    send()
-    send()
-    with pytest.raises(LocalProtocolError, match="unacknowledged"):
-        send()
 
 
 def test_processes_that_share_the_secret_know_each_others_salts() -> None:

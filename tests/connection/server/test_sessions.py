@@ -75,7 +75,7 @@ def test_a_session_that_is_forgotten_speaks_no_more() -> None:
     one.line.link.send_result(call, QUERY, one.world.now)
     one.line.run()
     assert len(one.heard()) == before
-    assert len(one.line.link.sessions) == 1
+    assert len(one.line.link._link.sessions) == 1
 
 
 def answered(limit: int = 1000) -> tuple[Puppet, list[int]]:

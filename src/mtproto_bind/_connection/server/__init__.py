@@ -1,8 +1,11 @@
-"""The server: what outlives a stream in ``endpoint.py``, one stream in ``connection.py``, the steps beside them."""
+"""The server: what outlives a stream in ``endpoint.py``, one stream in ``link.py``, the steps beside them.
+
+Their faces are in ``server.py`` and ``connection.py``.
+"""
 
 from __future__ import annotations
 
 from .connection import ServerConnection
-from .endpoint import Server
+from .server import Server
 
 __all__ = ["Server", "ServerConnection"]

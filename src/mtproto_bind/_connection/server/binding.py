@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from attrs import frozen
 
 from ..._bind import Presented, error_of, verify_key, verify_sealed, verify_time
@@ -13,10 +11,8 @@ from ..._handshake import KeyKind
 from ..._questions import Binding, BindRequested, KeyNeeded, StoredKey
 from ..._session import RpcError
 from ..._tl import BOOL_TRUE, BindTempAuthKey
+from .link import Link
 from .sessions import ServerSession
-
-if TYPE_CHECKING:
-    from .connection import ServerConnection
 
 __all__ = ["Asker", "bind"]
 
@@ -45,7 +41,7 @@ class Asker:
         self.session.session.acks.drop(self.msg_id)
 
 
-def bind(connection: ServerConnection, asker: Asker, request: BindTempAuthKey) -> None:
+def bind(connection: Link, asker: Asker, request: BindTempAuthKey) -> None:
     """Verify the request, ask the owner to bind, and answer."""
     record = connection.server.current(asker.record)
     try:
@@ -67,7 +63,7 @@ def bind(connection: ServerConnection, asker: Asker, request: BindTempAuthKey) -
     connection.ask(question, found, undo=asker.forget)
 
 
-def _verify(connection: ServerConnection, asker: Asker, request: BindTempAuthKey, permanent: StoredKey | None) -> None:
+def _verify(connection: Link, asker: Asker, request: BindTempAuthKey, permanent: StoredKey | None) -> None:
     presented = Presented(temporary_key_id=asker.key_id, session_id=asker.session.session.session_id, msg_id=asker.msg_id)
     is_permanent = permanent is not None and permanent.kind is KeyKind.PERMANENT
     key = permanent.key if permanent is not None and is_permanent else None
@@ -102,6 +98,6 @@ def _verify(connection: ServerConnection, asker: Asker, request: BindTempAuthKey
     )
 
 
-def _refuse(connection: ServerConnection, asker: Asker, error: SecurityError) -> None:
+def _refuse(connection: Link, asker: Asker, error: SecurityError) -> None:
     asker.answer(error_of(error).to_bytes())
     connection.refuse_bind(error)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..._errors import Check, MalformedMessage, SecurityError, UnexpectedMessage, require
 from ..._events import CallReceived
 from ..._handshake import KeyKind
@@ -11,11 +9,9 @@ from ..._questions import StoredKey
 from ..._session import Received, RpcError, constructor_id
 from ..._tl import API, BindTempAuthKey
 from .binding import Asker, bind
+from .link import Link
 from .queries import ALLOWED_UNBOUND, Query, peel
 from .sessions import ServerSession
-
-if TYPE_CHECKING:
-    from .connection import ServerConnection
 
 __all__ = ["receive_query"]
 
@@ -25,7 +21,7 @@ TOO_MUCH = RpcError(420, "FLOOD_WAIT_1")
 NOT_READABLE = RpcError(400, "INPUT_FETCH_ERROR")
 
 
-def receive_query(connection: ServerConnection, record: StoredKey, one: ServerSession, message: Received) -> None:
+def receive_query(connection: Link, record: StoredKey, one: ServerSession, message: Received) -> None:
     """One API query, in whatever wrappers it came, under the key of ``record``."""
     try:
         query = peel(message.body, connection.server.config.limits)

@@ -1,31 +1,23 @@
-"""``Server``: what outlives a stream, for all streams of a server. It has no socket, no thread, no clock, no store."""
+"""What outlives a stream, for all streams of a server: sessions, handshakes, a cache of keys."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from heapq import heappop, heappush
 
 from attrs import evolve
 
 from ..._config import ServerConfig
 from ..._crypto import Secret
-from ..._errors import LocalProtocolError
 from ..._handshake import ServerTools
 from ..._questions import StoredKey
-from ..._session import UNASKED, Item
-from ..._wire import ServerTransport, Transport
-from .connection import ServerConnection
 from .handshakes import Handshakes
-from .sessions import Sessions, Update
+from .sessions import Sessions
 
-__all__ = ["Server"]
+__all__ = ["Endpoint"]
 
 
-class Server:
-    """Sessions with their memories, unfinished handshakes, and a cache of keys; make one for each process.
-
-    Not thread-safe. Every ``now`` is unix seconds on the server's clock.
-    """
+class Endpoint:
+    """The memory that the connections of one server share. ``Server`` is its face."""
 
     def __init__(self, config: ServerConfig) -> None:
         """Draws 32 bytes where ``config.salt_secret`` is not given."""
@@ -37,45 +29,6 @@ class Server:
         # which temporary key is bound to a permanent one, for media and for the rest; only for keys of the cache
         self._bound: dict[tuple[int | None, bool], int] = {}
         self._endings: list[tuple[float, int]] = []
-
-    def accept(self, transport: Transport | ServerTransport, peer: Hashable, now: float) -> ServerConnection:
-        """A client has opened a stream. ``peer`` is whom the limits are counted for: a host, say."""
-        return ServerConnection(self, transport, peer, now)
-
-    def next_deadline(self) -> float | None:
-        """When to call :meth:`handle_timeout`; None: no need to."""
-        ends = [self._handshakes.deadline(), self._endings[0][0] if self._endings else None]
-        return min((at for at in ends if at is not None), default=None)
-
-    def handle_timeout(self, now: float) -> None:
-        """Forget what has ended: handshakes, temporary keys, sessions of keys that were replaced. May be called early."""
-        self._handshakes.expire(now)
-        while self._endings and self._endings[0][0] <= now:
-            _, key_id = heappop(self._endings)
-            record = self._keys.get(key_id)
-            if record is None or (record.expires_at is not None and record.expires_at <= now):
-                self._forget_key(key_id)
-                self._sessions.end_key(key_id)
-            elif record.bound_to is None:
-                # unbound a while ago: what was on its way has had its time
-                self._sessions.end_key(key_id)
-
-    def send_update(self, key_id: int, session_id: int, body: bytes, now: float) -> ServerConnection | None:
-        """Send ``body`` (a boxed TL object) unasked; it is repeated until UpdateAcknowledged.
-
-        Returns the connection whose ``data_to_send`` is to be written; None: it is kept for the session's next stream.
-        Raises LocalProtocolError where there is no such session, or too much is unacknowledged in it.
-        """
-        del now
-        session = self._sessions.find(key_id, session_id)
-        if session is None:
-            raise LocalProtocolError(f"no session {session_id:016x} under key {key_id:016x}")
-        if len(session.session.sent) + len(session.outbox) >= self.config.limits.unacknowledged:
-            raise LocalProtocolError("too much is unacknowledged in this session (Limits.unacknowledged)")
-        session.say(Item(body=body, content_related=True, keep=True, about=Update(body), remainder=UNASKED))
-        return session.stream
-
-    # ---- for its connections
 
     def tools(self, now: float) -> ServerTools:
         """What the steps of a handshake work with."""
@@ -133,6 +86,24 @@ class Server:
             self._keys[old.key.id] = evolve(old, bound_to=None)
             self._end_at(now + self.config.timeouts.drain, old.key.id)
         self.cache_key(evolve(record, bound_to=permanent_key_id))
+
+    def next_deadline(self) -> float | None:
+        """When to call :meth:`handle_timeout`; None: no need to."""
+        ends = [self._handshakes.deadline(), self._endings[0][0] if self._endings else None]
+        return min((at for at in ends if at is not None), default=None)
+
+    def handle_timeout(self, now: float) -> None:
+        """Forget what has ended: handshakes, temporary keys, sessions of keys that were replaced. May be called early."""
+        self._handshakes.expire(now)
+        while self._endings and self._endings[0][0] <= now:
+            _, key_id = heappop(self._endings)
+            record = self._keys.get(key_id)
+            if record is None or (record.expires_at is not None and record.expires_at <= now):
+                self._forget_key(key_id)
+                self._sessions.end_key(key_id)
+            elif record.bound_to is None:
+                # unbound a while ago: what was on its way has had its time
+                self._sessions.end_key(key_id)
 
     # ---- inside
 

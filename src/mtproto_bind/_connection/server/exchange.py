@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from ..._crypto import same
 from ..._errors import Check, MalformedMessage, RemoteProtocolError, require
@@ -23,9 +23,7 @@ from ..._questions import HandshakeAdvanced, HandshakeNeeded, KeyOffered, Stored
 from ..._tl import HANDSHAKE, SERVICE, ReqDHParams, ReqPQ, ReqPQMulti, SetClientDHParams
 from ..._wire import pack_plain, unpack_plain
 from .handshakes import Pending
-
-if TYPE_CHECKING:
-    from .connection import ServerConnection
+from .link import Link
 
 __all__ = ["receive_plain"]
 
@@ -37,7 +35,7 @@ Step = OpeningInnerData | RaisingGA | RaisingKey | KeyOffering | ExpectClientDHP
 DIGEST_BYTES = 32
 
 
-def receive_plain(connection: ServerConnection, frame: bytes) -> None:
+def receive_plain(connection: Link, frame: bytes) -> None:
     """A message in the clear. Its id is not looked at: TDLib sends 0, and 1 when it probes.
 
     Raises what the handshake raises; then the handshake is over, and its later requests get -404 too. A request that comes
@@ -60,7 +58,7 @@ def receive_plain(connection: ServerConnection, frame: bytes) -> None:
             require(False, Check.HANDSHAKE_KNOWN, request.constructor.name)
 
 
-def _begin(connection: ServerConnection, request: ReqPQ | ReqPQMulti, digest: bytes) -> None:
+def _begin(connection: Link, request: ReqPQ | ReqPQMulti, digest: bytes) -> None:
     """Step 1. Clients probe with nonces that they never use again, so an unfinished handshake is no fault."""
     handshakes, now = connection.server.handshakes, connection.now
     known = handshakes.began(request.nonce, now)
@@ -77,7 +75,7 @@ def _begin(connection: ServerConnection, request: ReqPQ | ReqPQMulti, digest: by
     _advance(connection, pending, state, digest)
 
 
-def _go_on(connection: ServerConnection, request: Request, digest: bytes) -> None:
+def _go_on(connection: Link, request: Request, digest: bytes) -> None:
     known = connection.server.handshakes.find(request.nonce, request.server_nonce, connection.now)
     if known is not None and same(known.asked, digest):
         # lost answers are sent again as they were
@@ -88,7 +86,7 @@ def _go_on(connection: ServerConnection, request: Request, digest: bytes) -> Non
         _request(connection, require(known, Check.HANDSHAKE_KNOWN, "these nonces are not known here"), request, digest)
 
 
-def _fetch(connection: ServerConnection, request: Request, digest: bytes) -> None:
+def _fetch(connection: Link, request: Request, digest: bytes) -> None:
     """Another process may have begun this handshake, or gone on with it since."""
 
     def found(saved: bytes | None, now: float) -> None:
@@ -113,7 +111,7 @@ def _fetch(connection: ServerConnection, request: Request, digest: bytes) -> Non
     connection.ask(HandshakeNeeded(number=number, nonce=request.nonce, server_nonce=request.server_nonce), found)
 
 
-def _request(connection: ServerConnection, pending: Pending, request: Request, digest: bytes) -> None:
+def _request(connection: Link, pending: Pending, request: Request, digest: bytes) -> None:
     """A request of a handshake that is known, other than the last one answered."""
     early = isinstance(pending.state, ExpectReqDHParams) and isinstance(request, SetClientDHParams)
     require(not early, Check.HANDSHAKE_KNOWN, "out of order")
@@ -127,7 +125,7 @@ def _request(connection: ServerConnection, pending: Pending, request: Request, d
     _step(connection, pending, digest, partial(deliver, pending.state, request.to_bytes()))
 
 
-def _step(connection: ServerConnection, pending: Pending, digest: bytes, step: Callable[[ServerTools], State]) -> None:
+def _step(connection: Link, pending: Pending, digest: bytes, step: Callable[[ServerTools], State]) -> None:
     """Take a step of ``pending``; whatever breaks a rule ends the handshake for good."""
     if _overtaken(connection, pending, digest):
         return
@@ -150,7 +148,7 @@ def _step(connection: ServerConnection, pending: Pending, digest: bytes, step: C
         connection.compute(work.work, computed)
 
 
-def _overtaken(connection: ServerConnection, pending: Pending, digest: bytes) -> bool:
+def _overtaken(connection: Link, pending: Pending, digest: bytes) -> bool:
     """Whether the same request came on another stream meanwhile. If it is answered there, it is answered here too."""
     if pending.worked_on is connection:
         return False
@@ -159,7 +157,7 @@ def _overtaken(connection: ServerConnection, pending: Pending, digest: bytes) ->
     return True
 
 
-def _offer(connection: ServerConnection, pending: Pending, offering: KeyOffering, digest: bytes) -> None:
+def _offer(connection: Link, pending: Pending, offering: KeyOffering, digest: bytes) -> None:
     """Step 8: stored first, told afterwards."""
     record = _record(offering)
 
@@ -194,7 +192,7 @@ def _record(offering: KeyOffering) -> StoredKey:
     )
 
 
-def _advance(connection: ServerConnection, pending: Pending, after: Waiting | KeyAgreed, digest: bytes) -> None:
+def _advance(connection: Link, pending: Pending, after: Waiting | KeyAgreed, digest: bytes) -> None:
     """The step is done; where handshakes are shared, only if no other process was faster."""
 
     def advanced(done: bool, _now: float) -> None:
@@ -220,7 +218,7 @@ def _advance(connection: ServerConnection, pending: Pending, after: Waiting | Ke
     connection.ask(question, advanced, undo=None if began else partial(connection.server.handshakes.remove, pending))
 
 
-def _answer(connection: ServerConnection, answer: bytes) -> None:
+def _answer(connection: Link, answer: bytes) -> None:
     """Frame an answer, under an id that says it is one. Draws, with ``plain_padding``, 1 byte and 4 times its value modulo 64."""
     entropy = connection.server.config.entropy
     padding = b""

@@ -6,7 +6,6 @@ https://core.telegram.org/mtproto/service_messages_about_messages
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from attrs import frozen
 
@@ -28,11 +27,9 @@ from ..._tl import (
 )
 from ..._wire import Opened, key_id_of, open_sealed
 from .calls import receive_query
+from .link import Link
 from .service import receive_service
 from .sessions import ServerSession
-
-if TYPE_CHECKING:
-    from .connection import ServerConnection
 
 __all__ = ["receive_sealed"]
 
@@ -51,7 +48,7 @@ class Prepared:
     service: TLObject | None
 
 
-def receive_sealed(connection: ServerConnection, frame: bytes) -> None:
+def receive_sealed(connection: Link, frame: bytes) -> None:
     """A sealed message. Raises SecurityError(KEY_KNOWN) for a key that nobody has."""
     key_id = key_id_of(frame)
     known = connection.server.cached_key(key_id)
@@ -67,7 +64,7 @@ def receive_sealed(connection: ServerConnection, frame: bytes) -> None:
     connection.ask(KeyNeeded(number=connection.asked.next_number(), key_id=key_id), found)
 
 
-def _open(connection: ServerConnection, record: StoredKey, frame: bytes) -> None:
+def _open(connection: Link, record: StoredKey, frame: bytes) -> None:
     require(record.expires_at is None or connection.now < record.expires_at, Check.KEY_KNOWN, "the key has expired")
     config = connection.server.config
     opened = open_sealed(frame, record.key, Side.CLIENT, config.crypto)
@@ -158,7 +155,7 @@ def _announce(one: ServerSession, unrolled: Unrolled, now: float) -> None:
     one.say(Item(body=created.to_bytes(), content_related=True, keep=True, remainder=UNASKED))
 
 
-def _take(connection: ServerConnection, record: StoredKey, one: ServerSession, prepared: Prepared) -> None:
+def _take(connection: Link, record: StoredKey, one: ServerSession, prepared: Prepared) -> None:
     message, doubles = prepared.message, one.session.doubles
     if doubles.seen(message.msg_id):
         _double(connection, one, message)
@@ -173,7 +170,7 @@ def _take(connection: ServerConnection, record: StoredKey, one: ServerSession, p
         receive_query(connection, record, one, message)
 
 
-def _double(connection: ServerConnection, one: ServerSession, message: Received) -> None:
+def _double(connection: Link, one: ServerSession, message: Received) -> None:
     """A message that came before never runs again; its answer may have been lost."""
     if not one.session.doubles.knows(message.msg_id):
         # too old to tell

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from ..._session import REPLY, Item
 from ..._tl import MsgsAck
 from ..._wire import Stream
-
-if TYPE_CHECKING:
-    from .connection import ServerConnection
+from .sessions import ServerSession
 
 __all__ = ["compose"]
 
 
-def compose(connection: ServerConnection, stream: Stream, *, last: bool = False) -> None:
+def compose(sessions: Iterable[ServerSession], stream: Stream, now: float, *, last: bool = False) -> None:
     """Frame everything that is due on this stream. ``last``: nothing follows, so acknowledgements do not wait."""
-    for one in tuple(connection.sessions.values()):
+    for one in tuple(sessions):
         items = one.take_due()
         acks = one.session.acks
         deadline = acks.deadline()
-        if deadline is not None and (items or last or deadline <= connection.now):
+        if deadline is not None and (items or last or deadline <= now):
             taken = acks.take(one.session.limits.ids)
             items.insert(0, Item(body=MsgsAck(msg_ids=taken).to_bytes(), content_related=False, remainder=REPLY))
-        salt = one.salts.current(connection.now)
-        for frame in one.session.seal(items, salt=salt, server_time=connection.now):
+        salt = one.salts.current(now)
+        for frame in one.session.seal(items, salt=salt, server_time=now):
             stream.send(frame)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..._events import UpdateAcknowledged
 from ..._session import REPLY, Item, Received
 from ..._tl import (
@@ -27,10 +25,8 @@ from ..._tl import (
     RpcDropAnswer,
     TLObject,
 )
+from .link import Link
 from .sessions import ServerSession, Update
-
-if TYPE_CHECKING:
-    from .connection import ServerConnection
 
 __all__ = ["receive_service"]
 
@@ -39,7 +35,7 @@ UNKNOWN, NOT_RECEIVED, TOO_HIGH, RECEIVED = 1, 2, 3, 4
 """Bytes of msgs_state_info."""
 
 
-def receive_service(connection: ServerConnection, key_id: int, one: ServerSession, message: Received, thing: TLObject) -> None:
+def receive_service(connection: Link, key_id: int, one: ServerSession, message: Received, thing: TLObject) -> None:
     """Act on one service message; those that only a server sends are ignored."""
     match thing:
         case MsgsAck():
@@ -67,7 +63,7 @@ def receive_service(connection: ServerConnection, key_id: int, one: ServerSessio
             pass
 
 
-def _acknowledge(connection: ServerConnection, key_id: int, one: ServerSession, thing: MsgsAck) -> None:
+def _acknowledge(connection: Link, key_id: int, one: ServerSession, thing: MsgsAck) -> None:
     for msg_id in thing.msg_ids:
         message = one.session.sent.settle(msg_id)
         if message is not None and isinstance(message.about, Update):
@@ -111,7 +107,7 @@ def _drop(one: ServerSession, msg_id: int) -> TLObject:
     return RpcAnswerUnknown()
 
 
-def _destroy(connection: ServerConnection, key_id: int, one: ServerSession, thing: DestroySession) -> TLObject:
+def _destroy(connection: Link, key_id: int, one: ServerSession, thing: DestroySession) -> TLObject:
     other = thing.session_id != one.session.session_id
     if other and connection.server.sessions.end(key_id, thing.session_id):
         return DestroySessionOk(session_id=thing.session_id)

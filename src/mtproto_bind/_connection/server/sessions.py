@@ -15,7 +15,7 @@ from ..._session import REPLY, Item, Message, ServerSalts, Session
 from ..._tl import RpcResult
 
 if TYPE_CHECKING:
-    from .connection import ServerConnection
+    from .link import Link
 
 __all__ = ["AnswerTo", "ServerSession", "Sessions", "Update"]
 
@@ -43,7 +43,7 @@ class ServerSession:
     unique_id: int
     announced_from: int | None = None
     """first_msg_id of the new_session_created that was sent; None: it was not yet."""
-    stream: ServerConnection | None = None
+    stream: Link | None = None
     """The stream that it speaks on: the one it was heard on last."""
     resend: bool = False
     """The stream is new: everything that is not acknowledged leaves again, under the same ids."""

@@ -1,0 +1,137 @@
+"""One stream of a client as the steps of a server see it: what is asked, told, timed and framed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..._errors import RemoteProtocolError, SecurityError
+from ..._events import ConnectionClosed
+from ..._questions import Computation, Event, Question
+from ..._session import REPLY, MessageIds
+from ..._wire import ServerTransport, Stream, Transport, encode_transport_error
+from ..asked import Asked
+from ..timers import Timers
+from .endpoint import Endpoint
+from .sending import compose
+from .sessions import ServerSession
+
+if TYPE_CHECKING:
+    from .connection import ServerConnection
+
+__all__ = ["DISCONNECT", "FRAME", "OWNER", "Link"]
+
+T = TypeVar("T")
+
+FRAME, OWNER, DISCONNECT = "frame", "owner", "disconnect"
+
+
+class Link:
+    """The state of one stream. The steps in the files beside this one work on it; ``ServerConnection`` is its face."""
+
+    def __init__(
+        self, face: ServerConnection, server: Endpoint, transport: Transport | ServerTransport, peer: Hashable, now: float
+    ) -> None:
+        config = server.config
+        self.face = face
+        self.server = server
+        self.peer = peer
+        self.now = now
+        self.asked = Asked()
+        self.timers = Timers()
+        self.sessions: dict[tuple[int, int], ServerSession] = {}
+        self.bind_refusals = 0
+        self.closed = False
+        self.events: deque[Event] = deque()
+        self.todo: deque[Callable[[], None]] = deque()
+        self._plain_ids = MessageIds()
+        self.lost = False
+        self.last_words = b""
+        self._undo: Callable[[], None] | None = None
+        self.stream = Stream(transport, server=True, limits=config.limits, entropy=config.entropy, crypto=config.crypto)
+        self.timers.set(FRAME, now + config.timeouts.frame)
+
+    def at(self, now: float) -> None:
+        """The server's clock says ``now``; if it went back, every deadline moves with it."""
+        if now < self.now:
+            self.timers.shift(now - self.now)
+            for one in self.sessions.values():
+                one.session.acks.shift(now - self.now)
+        self.now = now
+
+    def tell(self, event: Event) -> None:
+        self.events.append(event)
+
+    def ask(self, question: Question[T], then: Callable[[T, float], None], undo: Callable[[], None] | None = None) -> None:
+        """Ask the owner, and read no further before the answer. ``undo``: what is to be done if the stream ends without one."""
+
+        def answered(value: T, now: float) -> None:
+            self._undo = None
+            self.timers.clear(OWNER)
+            then(value, now)
+
+        self._undo = undo
+        self.timers.set(OWNER, self.now + self.server.config.timeouts.owner)
+        self.tell(self.asked.ask(question, answered))
+
+    def compute(self, work: Any, then: Callable[[Any, float], None]) -> None:
+        """Have ``work`` computed."""
+        self.ask(Computation(number=self.asked.next_number(), work=work, crypto=self.server.config.crypto), then)
+
+    def do_next(self, steps: Iterable[Callable[[], None]]) -> None:
+        """Do ``steps`` one after another, before the next frame; a question in between holds the rest."""
+        self.todo.extend(steps)
+
+    def send_plain(self, message: bytes) -> None:
+        """Frame a message in the clear."""
+        self.stream.send(message)
+
+    def disconnect_after(self, seconds: int) -> None:
+        """The client asks for the end of this stream unless it asks again in time; the last request counts."""
+        self.timers.set(DISCONNECT, self.now + max(0, seconds))
+
+    def next_plain_id(self) -> int:
+        """The id of an answer in the clear."""
+        return self._plain_ids.next(self.now, REPLY)
+
+    def attach(self, session: ServerSession) -> None:
+        """``session`` speaks on this stream from now on."""
+        if session.stream is not None and session.stream is not self:
+            session.stream.detach(session)
+            # the other stream may be dead without our knowing, and what was written to it lost
+            session.resend = True
+        session.stream = self
+        self.sessions[session.session.key.id, session.session.session_id] = session
+
+    def detach(self, session: ServerSession) -> None:
+        """``session`` speaks here no more."""
+        session.stream = None
+        self.sessions.pop((session.session.key.id, session.session.session_id), None)
+
+    def refuse_bind(self, error: SecurityError | None) -> None:
+        """A binding was refused; a client that goes on so binds thousands of times a second, so the stream ends.
+
+        ``error``: None: it was the owner who refused.
+        """
+        self.bind_refusals += 1
+        if self.bind_refusals >= self.server.config.limits.bind_refusals:
+            self.close(error)
+
+    def close(self, error: RemoteProtocolError | None, code: int | None = None) -> None:
+        """``code``: the transport error to end with, where the client's transport is known."""
+        self.closed = True
+        if self.stream.framing is not None and not self.lost:
+            compose(self.sessions.values(), self.stream, self.now, last=True)
+            if code is not None:
+                self.stream.send(encode_transport_error(code))
+            self.last_words = self.stream.data_to_send()
+        self.asked.withdraw_all()
+        if self._undo is not None:
+            self._undo()
+        self.todo.clear()
+        self.timers = Timers()
+        for session in tuple(self.sessions.values()):
+            self.detach(session)
+            session.resend = True
+        self.tell(ConnectionClosed(error=error))

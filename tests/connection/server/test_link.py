@@ -1,0 +1,66 @@
+"""One stream as the steps see it: sessions come and go, and a question that loses its stream is undone."""
+
+from __future__ import annotations
+
+from kit.puppet import START, Puppet, World
+from mtproto_bind import CallReceived, ConnectionClosed, KeyNeeded
+from mtproto_bind._tl import MsgsAck, Ping, Pong
+
+QUERY = bytes.fromhex("2d7a1f0e00000000")
+
+
+def test_a_session_speaks_where_it_was_heard_last() -> None:
+    one = Puppet(World().dial())
+    first = one.line
+    one.say(QUERY)
+    second = one.line = one.world.dial()
+    one.say(Ping(ping_id=1))
+    [call] = first.told(CallReceived)
+    first.link.send_result(call, QUERY, one.world.now)
+    first.run()
+    assert not any(getattr(each.thing, "req_msg_id", 0) for each in first.heard)
+    second.run()
+    assert any(getattr(each.thing, "req_msg_id", 0) == call.msg_id for each in second.heard)
+    assert not first.link._link.sessions
+    # the old stream may be dead without our knowing: what it carried leaves again
+    announced = [each.msg_id for each in first.heard if each.msg_id % 4 == 3]
+    assert [each.msg_id for each in second.heard if each.msg_id in announced] == announced
+
+
+def test_a_clock_that_steps_back_takes_deadlines_and_acknowledgements_along() -> None:
+    one = Puppet(World().dial())
+    one.say(Ping(ping_id=0))
+    one.say(QUERY)
+    one.world.now -= 5
+    one.line.link.handle_timeout(one.world.now)
+    one.world.pass_time(9)
+    assert one.heard(MsgsAck) == []
+    one.world.pass_time(2)
+    assert len(one.heard(MsgsAck)) == 1
+
+
+def test_an_owner_that_does_not_answer_costs_the_stream_and_nothing_else() -> None:
+    one = Puppet(World().dial())
+    one.world.hold = (KeyNeeded,)
+    one.say(Ping(ping_id=1))
+    [question] = one.line.held
+    assert not one.line.link.wants_data
+    assert one.line.link.next_deadline() == START + 30
+    one.world.pass_time(31)
+    assert one.line.told(ConnectionClosed) == [ConnectionClosed(error=None)]
+    assert one.line.codes == []
+    one.line.answer(question, one.record)
+    one.world.hold = ()
+    one.line = one.world.dial()
+    one.say(Ping(ping_id=2))
+    assert [pong.ping_id for pong in one.heard(Pong)] == [2]
+
+
+def test_several_questions_have_each_their_time() -> None:
+    one = Puppet(World().dial())
+    one.world.hold = (KeyNeeded,)
+    one.say(Ping(ping_id=1))
+    one.world.pass_time(20)
+    one.line.answer(one.line.held[0], one.record)
+    assert one.line.link.next_deadline() is None
+    assert [pong.ping_id for pong in one.heard(Pong)] == [1]
