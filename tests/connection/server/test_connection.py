@@ -1,0 +1,204 @@
+"""The face of one stream on a server: bytes, events, questions, time."""
+
+from __future__ import annotations
+
+import pytest
+
+from kit.keys import SERVER_KEY
+from kit.puppet import START, Puppet, World
+from mtproto_bind import (
+    NEED_DATA,
+    UNAVAILABLE,
+    CallReceived,
+    Check,
+    Computation,
+    ConnectionClosed,
+    Framing,
+    KeyNeeded,
+    Limits,
+    PeerTimedOut,
+    SecurityError,
+    Server,
+    Timeouts,
+    Transport,
+)
+from mtproto_bind._crypto import Factor
+from mtproto_bind._tl import Ping, Pong, ReqPQMulti
+from mtproto_bind._wire import pack_plain
+from mtproto_bind.testing import make_server_config
+
+QUERY = bytes.fromhex("2d7a1f0e00000000")
+STRANGERS = {
+    "HTTP": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + bytes(64),
+    "TLS": b"\x16\x03\x01\x02\x00" + bytes(64),
+    "SSH": b"SSH-2.0-x\r\n" + bytes(64),
+}
+GARBAGE = [
+    b"\xee" * 4 + b"\x08\0\0\0" + b"\1" * 8,
+    b"\xef\x7f\xff\xff\xff",
+    bytes(200),
+    b"\xee" * 4 + b"\x48\0\0\0" + b"\7" * 72,
+]
+
+
+@pytest.mark.parametrize("framing", list(Framing))
+@pytest.mark.parametrize("obfuscated", [False, True])
+def test_any_transport_is_recognised(framing: Framing, obfuscated: bool) -> None:
+    if framing is Framing.FULL and obfuscated:
+        return
+    one = Puppet(World().dial(framing=framing, obfuscated=obfuscated))
+    one.say(Ping(ping_id=1))
+    assert one.heard(Pong)
+
+
+@pytest.mark.parametrize("seen", STRANGERS)
+def test_what_is_no_transport_is_named_and_closed(seen: str) -> None:
+    line = World().dial()
+    line.write(STRANGERS[seen])
+    [closed] = line.told(ConnectionClosed)
+    assert isinstance(closed.error, SecurityError)
+    assert closed.error.check is Check.DETECTION
+    assert seen in str(closed.error)
+    assert line.codes == [], "nobody knows how to tell it"
+
+
+def test_nothing_follows_the_end() -> None:
+    one = Puppet(World().dial())
+    one.say(Ping(ping_id=1))
+    link = one.line.link
+    link.close(START)
+    link.close(START)
+    one.line.run()
+    assert one.line.told(ConnectionClosed) == [ConnectionClosed(error=None)]
+    link.receive_data(b"\1" * 100, START)
+    link.transport_lost(START)
+    link.handle_timeout(START + 1e6)
+    assert link.next_event() is NEED_DATA
+    assert link.next_deadline() is None
+    assert link.data_to_send(START) == b""
+    assert not link.wants_data
+
+
+def test_what_had_come_is_read_before_the_end() -> None:
+    one = Puppet(World().dial())
+    one.say(Ping(ping_id=0))
+    one.line.end.send(one.seal(one.hold(QUERY)))
+    one.line.link.receive_data(one.line.end.data_to_send(), START)
+    one.line.link.transport_lost(START)
+    one.line.link.receive_data(b"too late", START)
+    one.line.run()
+    assert [type(event) for event in one.line.events] == [CallReceived, ConnectionClosed]
+
+
+def test_while_a_question_is_open_nothing_further_is_read() -> None:
+    one = Puppet(World().dial())
+    one.world.hold = (KeyNeeded,)
+    one.line.frame(*(one.seal(one.hold(Ping(ping_id=each))) for each in range(3)))
+    link = one.line.link
+    [question] = one.line.held
+    assert link.open_questions == (question,)
+    assert not link.wants_data
+    assert link.next_event() is NEED_DATA
+    one.line.answer(question, one.record)
+    assert link.wants_data
+    assert link.open_questions == ()
+    assert [pong.ping_id for pong in one.heard(Pong)] == [0, 1, 2]
+
+
+def test_answers_are_checked_and_late_ones_ignored() -> None:
+    one = Puppet(World().dial())
+    one.world.hold = (KeyNeeded,)
+    one.say(Ping(ping_id=1))
+    [question] = one.line.held
+    with pytest.raises(TypeError):
+        one.line.link.answer(question, 7, START)  # type: ignore[misc]  # no key at all
+    with pytest.raises(ValueError, match="asked for key"):
+        one.line.link.answer(question, next(r for r in one.world.owner.keys.values() if r != one.record), START)
+    one.line.answer(question, one.record)
+    one.line.answer(question, None)
+    assert not one.line.told(ConnectionClosed)
+
+
+def test_a_store_that_fails_costs_the_stream_without_a_word() -> None:
+    """-404 would cost the client its key."""
+    one = Puppet(World().dial())
+    one.world.hold = (KeyNeeded,)
+    one.say(Ping(ping_id=1))
+    one.line.answer(one.line.held[0], UNAVAILABLE)
+    assert one.line.told(ConnectionClosed) == [ConnectionClosed(error=None)]
+    assert one.line.codes == []
+
+
+def test_arithmetic_does_not_fail() -> None:
+    line = World().dial()
+    computation = Computation(number=1, work=Factor(15, 1), crypto=line.world.server.config.crypto)
+    line.link._link.asked.ask(computation, lambda _value, _now: None)
+    with pytest.raises(TypeError, match="server's questions"):
+        line.link.answer(computation, UNAVAILABLE, START)
+    assert line.link.open_questions == (computation,)
+
+
+def test_a_stream_that_says_nothing_is_closed_in_time() -> None:
+    for begins in (b"", b"\xee\xee", b"\xee" * 4 + b"\x50\0\0\0half"):
+        world = World(timeouts=Timeouts(frame=20))
+        line = world.dial()
+        line.write(begins)
+        world.pass_time(19)
+        assert not line.told(ConnectionClosed)
+        world.pass_time(2)
+        [closed] = line.told(ConnectionClosed)
+        assert isinstance(closed.error, PeerTimedOut)
+
+
+def test_a_stream_that_has_spoken_may_be_silent() -> None:
+    one = Puppet(World(timeouts=Timeouts(frame=20)).dial())
+    one.say(Ping(ping_id=1))
+    one.world.pass_time(10_000)
+    assert not one.line.told(ConnectionClosed)
+
+
+def test_two_deadlines_of_one_moment_are_one_end() -> None:
+    one = Puppet(World(timeouts=Timeouts(frame=30, owner=30)).dial())
+    one.world.hold = (KeyNeeded,)
+    one.line.frame(one.seal(one.hold(Ping(ping_id=1))))
+    one.line.write(b"\x50\0\0\0half")
+    one.world.pass_time(100)
+    assert len(one.line.told(ConnectionClosed)) == 1
+
+
+def test_a_frame_above_the_ceiling_is_refused_before_it_has_come() -> None:
+    line = World(limits=Limits(frame=1000)).dial()
+    line.write(b"\xee" * 4 + (1004).to_bytes(4, "little"))
+    [closed] = line.told(ConnectionClosed)
+    assert isinstance(closed.error, SecurityError)
+    assert closed.error.check is Check.FRAME_LIMIT
+
+
+def test_garbage_on_one_stream_leaves_the_others_alone() -> None:
+    world = World()
+    one = Puppet(world.dial())
+    one.say(Ping(ping_id=1))
+    for garbage in GARBAGE:
+        world.dial(peer="bad", framing=Framing.ABRIDGED if garbage[0] == 0xEF else Framing.INTERMEDIATE).write(garbage)
+    one.say(Ping(ping_id=2))
+    assert [pong.ping_id for pong in one.heard(Pong)] == [1, 2]
+
+
+def test_a_late_answer_of_the_owner_for_a_session_begun_anew_goes_nowhere() -> None:
+    one = Puppet(World().dial())
+    one.say(QUERY)
+    [call] = one.line.told(CallReceived)
+    one.world.server.sessions.end(one.record.key.id, one.session_id)
+    one.say(Ping(ping_id=1))
+    one.line.link.send_result(call, QUERY, START)
+    one.line.run()
+    assert one.results(call.msg_id) == []
+
+
+def test_a_plain_message_before_the_handshake_is_no_fault() -> None:
+    server = Server(make_server_config(SERVER_KEY))
+    link = server.accept(Transport.detect(), "peer", START)
+    message = pack_plain(0, ReqPQMulti(nonce=bytes(16)).to_bytes())
+    link.receive_data(b"\xee" * 4 + len(message).to_bytes(4, "little") + message, START)
+    assert link.next_event() is NEED_DATA
+    assert link.data_to_send(START)
