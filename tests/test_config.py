@@ -60,6 +60,12 @@ def test_where_a_permanent_key_may_be(key: PermanentKey | ExternalKey | PendingK
         ({"temporary_lifetime": 1 << 31}, ValueError, "fit 31 bits"),
         ({"temporary_lifetime": 60.0}, TypeError, "temporary_lifetime"),
         ({"renew_ahead": -0.1}, ValueError, "renew_ahead"),
+        ({"dc": DataCenter(1 << 15, test=True)}, ValueError, "does not fit 16 bits"),
+        ({"dc": DataCenter((1 << 15) - 10_000, test=True)}, ValueError, "does not fit 16 bits"),
+        ({"api": "somebody"}, TypeError, "api"),
+        ({"limits": Timeouts()}, TypeError, "limits"),
+        ({"timeouts": 5.0}, TypeError, "timeouts"),
+        ({"retry": 5}, TypeError, "retry"),
     ],
 )
 def test_what_a_client_is_not_told(changes: dict[str, Any], error: type[Exception], words: str) -> None:
@@ -67,7 +73,15 @@ def test_what_a_client_is_not_told(changes: dict[str, Any], error: type[Exceptio
         ClientConfig(**changes)
 
 
-@pytest.mark.parametrize("changes", [{"temporary_lifetime": 1}, {"temporary_lifetime": (1 << 31) - 1}, {"renew_ahead": 0.0}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"temporary_lifetime": 1},
+        {"temporary_lifetime": (1 << 31) - 1},
+        {"renew_ahead": 0.0},
+        {"dc": DataCenter((1 << 15) - 10_001, test=True, media=True)},
+    ],
+)
 def test_the_bounds_of_what_a_client_is_told(changes: dict[str, Any]) -> None:
     ClientConfig(**changes)
 
@@ -90,6 +104,8 @@ def test_a_server_that_is_told_nothing_but_its_key() -> None:
         ({"dh_group": (3, SAFE_PRIME_OF_7)}, ValueError, "exactly 2048 bits"),
         ({"salt_secret": Secret(bytes(31))}, ValueError, "32 bytes, got 31"),
         ({"salt_secret": bytes(32)}, TypeError, "salt_secret"),
+        ({"limits": Timeouts()}, TypeError, "limits"),
+        ({"timeouts": 5.0}, TypeError, "timeouts"),
     ],
 )
 def test_what_a_server_is_not_told(changes: dict[str, Any], error: type[Exception], words: str) -> None:
@@ -107,7 +123,34 @@ def test_a_repr_shows_no_secret() -> None:
     config = ServerConfig(private_keys=(SERVER_KEY,), salt_secret=Secret(b"x" * 32))
     assert "salt_secret" not in repr(config)
     assert str(SERVER_KEY.d) not in repr(config)
-    assert "entropy" not in repr(ClientConfig())
+    for told in (repr(ClientConfig()), repr(config)):
+        assert "entropy" not in told
+        assert "crypto" not in told
+
+
+@pytest.mark.parametrize("name", ["layer", "api_id"])
+def test_numbers_of_who_calls(name: str) -> None:
+    usual: dict[str, Any] = {"layer": 1, "api_id": 1}
+    for number in (0, (1 << 31) - 1):
+        assert getattr(InitConnection(**{**usual, name: number}), name) == number
+    for number in (-1, 1 << 31):
+        with pytest.raises(ValueError, match=name):
+            InitConnection(**{**usual, name: number})
+
+
+@pytest.mark.parametrize("name", ["device_model", "system_version", "app_version", "system_lang_code", "lang_pack", "lang_code"])
+def test_words_of_who_calls(name: str) -> None:
+    words: dict[str, Any] = {name: b"no text"}
+    with pytest.raises(TypeError, match=name):
+        InitConnection(layer=1, api_id=1, **words)
+
+
+def test_an_external_key_is_named_by_a_number_of_64_bits() -> None:
+    for number in (0, (1 << 64) - 1):
+        assert ExternalKey(id=number).id == number
+    for number in (-1, 1 << 64):
+        with pytest.raises(ValueError, match="id"):
+            ExternalKey(id=number)
 
 
 def test_who_calls() -> None:

@@ -60,7 +60,7 @@ KEY_NEEDED = KeyNeeded(number=1, key_id=TEMPORARY_KEY.id)
 KEY_OFFERED = KeyOffered(number=1, record=RECORD)
 BIND_REQUESTED = BindRequested(number=1, temporary_key_id=1, permanent_key_id=2, media=False, expires_at=3)
 NEEDED = HandshakeNeeded(number=1, nonce=b"n" * 16, server_nonce=b"s" * 16)
-ADVANCED = HandshakeAdvanced(number=1, nonce=b"n" * 16, server_nonce=b"s" * 16, before=None, after=b"after")
+ADVANCED = HandshakeAdvanced(number=1, nonce=b"n" * 16, server_nonce=b"s" * 16, before=b"stored before", after=b"stored after")
 REQUIRED = PermanentKeyRequired(number=1)
 SUSPECTED = PermanentKeySuspected(number=1, permanent_key_id=1, verdict=VERDICT)
 
@@ -158,7 +158,15 @@ def test_questions_are_frozen_and_told_apart_by_number(question: Question[Any]) 
 @pytest.mark.parametrize("question", [question for question, _ in GOOD])
 def test_a_repr_shows_no_secret(question: Question[Any]) -> None:
     """Conduct.SECRETS_HIDDEN."""
-    for secret in (repr(b"n" * 16), repr(b"s" * 16), "after", str(0x5A17), repr(PERMANENT_KEY.reveal()), repr(bytes(32))):
+    for secret in (
+        repr(b"n" * 16),
+        repr(b"s" * 16),
+        "stored before",
+        "stored after",
+        str(0x5A17),
+        repr(PERMANENT_KEY.reveal()),
+        repr(bytes(32)),
+    ):
         assert secret not in repr(question)
 
 

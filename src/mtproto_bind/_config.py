@@ -34,6 +34,7 @@ SALT_SECRET = 32
 HEADER_DC = 1 << 15
 """The header of an obfuscated stream has 16 bits for the data centre."""
 _INT = and_(instance_of(int), ge(0), lt(1 << 31))
+_TEXT = instance_of(str)
 
 
 class Goal(Enum):
@@ -68,12 +69,12 @@ class InitConnection:
 
     layer: int = field(validator=_INT)
     api_id: int = field(validator=_INT)
-    device_model: str = "mtproto-bind"
-    system_version: str = "1"
-    app_version: str = "1"
-    system_lang_code: str = "en"
-    lang_pack: str = ""
-    lang_code: str = "en"
+    device_model: str = field(default="mtproto-bind", validator=_TEXT)
+    system_version: str = field(default="1", validator=_TEXT)
+    app_version: str = field(default="1", validator=_TEXT)
+    system_lang_code: str = field(default="en", validator=_TEXT)
+    lang_pack: str = field(default="", validator=_TEXT)
+    lang_code: str = field(default="en", validator=_TEXT)
 
 
 # type checkers see nothing through a bare ``converter=tuple``
@@ -113,12 +114,12 @@ class ClientConfig:
     """Seconds."""
     renew_ahead: float = field(default=3600.0)
     """Seconds before the end of the temporary key; at most a tenth of its life is used."""
-    api: InitConnection | None = None
+    api: InitConnection | None = field(default=None, validator=optional(instance_of(InitConnection)))
     pipeline: bool = False
     """Send the first calls right behind the binding instead of after its answer."""
-    limits: Limits = field(factory=Limits)
-    timeouts: Timeouts = field(factory=Timeouts)
-    retry: Retry = field(factory=Retry)
+    limits: Limits = field(factory=Limits, validator=instance_of(Limits))
+    timeouts: Timeouts = field(factory=Timeouts, validator=instance_of(Timeouts))
+    retry: Retry = field(factory=Retry, validator=instance_of(Retry))
     entropy: Entropy = field(default=secrets.token_bytes, repr=False)
     crypto: Crypto = field(factory=default_crypto, repr=False)
     proven_primes: ProvenPrimes = field(factory=ProvenPrimes, repr=False)
@@ -158,8 +159,8 @@ class ServerConfig:
     share_handshakes: bool = False
     plain_padding: bool = False
     """Append random bytes to handshake answers, as Telegram's servers do."""
-    limits: Limits = field(factory=Limits)
-    timeouts: Timeouts = field(factory=Timeouts)
+    limits: Limits = field(factory=Limits, validator=instance_of(Limits))
+    timeouts: Timeouts = field(factory=Timeouts, validator=instance_of(Timeouts))
     entropy: Entropy = field(default=secrets.token_bytes, repr=False)
     crypto: Crypto = field(factory=default_crypto, repr=False)
     salt_secret: Secret | None = field(default=None, repr=False, validator=optional(instance_of(Secret)))

@@ -13,13 +13,13 @@ from mtproto_bind._questions import KeyOffered
 
 def ask(asked: Asked, key_id: int, heard: list[Any]) -> KeyNeeded:
     question = KeyNeeded(number=asked.next_number(), key_id=key_id)
-    asked.ask(question, lambda value, now: heard.append((key_id, value, now)))
-    return question
+    return asked.ask(question, lambda value, now: heard.append((key_id, value, now)))
 
 
 def test_an_answer_is_passed_on_once() -> None:
     asked, heard = Asked(), []
     first, second = ask(asked, 1, heard), ask(asked, 2, heard)
+    assert (first.number, second.number, asked.next_number()) == (1, 2, 3)
     assert asked.questions == (first, second)
     assert asked.answer(first, None, 5.0, may_fail=True) is True
     assert asked.answer(first, None, 6.0, may_fail=True) is None

@@ -12,7 +12,7 @@ def test_each_name_has_one_deadline() -> None:
     timers = Timers()
     assert timers.earliest() is None
     timers.set("a", 5.0)
-    timers.set("b", 3.0)
+    timers.set_if_unset("b", 3.0)
     timers.set_if_unset("a", 1.0)
     assert timers.earliest() == 3.0
     timers.set("a", 2.0)

@@ -51,6 +51,7 @@ def test_what_an_error_costs(code: int, changes: dict[str, Any], cost: Charge) -
 @pytest.mark.parametrize("code", [-404, -429, -444, -1])
 def test_an_error_that_anyone_can_send_costs_a_temporary_key_at_most(code: int) -> None:
     """Conduct.TRANSPORT_ERRORS_UNPROVEN."""
+    assert FRESH == 60.0
     assert {cost.name for cost in Charge} == {"STREAM", "EXCHANGE", "TEMPORARY_KEY"}
     for waits, sealed, plain, lost, age in product([False, True], [False, True], [False, True], [False, True], [1.0, 3600.0]):
         cost = charge(

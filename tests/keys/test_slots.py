@@ -9,7 +9,7 @@ import pytest
 from kit.sessions import NOW, PERMANENT_KEY
 from kit.slots import make_slot
 from mtproto_bind._config import ExternalKey, PendingKey
-from mtproto_bind._keys.slots import STEPS, Keys, SlotState
+from mtproto_bind._keys.slots import SESSIONS_SEEN, STEPS, Keys, Slot, SlotState
 from mtproto_bind._questions import PermanentKey
 from mtproto_bind._session import Message
 from mtproto_bind._wire import BindingRequest
@@ -43,6 +43,19 @@ def test_a_key_goes_only_where_the_table_says(before: SlotState, after: SlotStat
 def test_no_key_is_used_that_was_not_bound() -> None:
     assert [state for state, after in STEPS.items() if BOUND in after] == [BINDING]
     assert [state for state, after in STEPS.items() if DRAINING in after] == [BOUND]
+
+
+def test_a_key_that_was_just_made() -> None:
+    slot = Slot(session=make_slot().session, salt=1, expires_at=2, lifetime=3, made_at=NOW)
+    assert (slot.state, slot.request, slot.binding, slot.renew_at) == (UNBOUND, None, None, None)
+    assert (slot.introduced, slot.lost_once, slot.resend) == (False, False, False)
+    assert (len(slot.sessions_seen), len(slot.outbox)) == (0, 0)
+
+
+def test_the_sessions_that_a_server_announces_are_remembered_within_bounds() -> None:
+    slot = make_slot()
+    slot.sessions_seen.extend(range(1000))
+    assert len(slot.sessions_seen) == SESSIONS_SEEN <= 16
 
 
 def test_the_id_is_that_of_the_key() -> None:

@@ -84,6 +84,16 @@ def test_one_peer_has_only_so_many(peer: object) -> None:
     handshakes.may_begin(peer, 700.0)
 
 
+def test_nothing_is_found_whose_time_is_up() -> None:
+    handshakes = make()
+    add(handshakes, 1, now=0.0)
+    assert handshakes.began(nonce(1), 599.9) is not None
+    assert handshakes.began(nonce(1), 600.0) is None
+    add(handshakes, 2, now=1000.0)
+    assert handshakes.find(nonce(2), nonce(1002), 1599.9) is not None
+    assert handshakes.find(nonce(2), nonce(1002), 1600.0) is None
+
+
 def test_the_oldest_makes_room() -> None:
     handshakes = make(handshakes=2)
     for number in range(3):
