@@ -45,7 +45,7 @@ EVENTS: list[Event] = [
     TransportEnded(error=None, retry_at=NOW),
     ConnectionClosed(error=None),
     PermanentKeyCreated(key=PermanentKey(key=PERMANENT_KEY)),
-    TemporaryKeyCreated(key=TEMPORARY_KEY, expires_at=5),
+    TemporaryKeyCreated(key=TEMPORARY_KEY, expires_at=5, server_salt=0x5A17),
     KeyBound(key_id=1, permanent_key_id=2, expires_at=3),
     BindRefused(verdict=judge(None, EVIDENCE, now=NOW, delay=1.0)),
     KeyExpired(key_id=1),

@@ -69,10 +69,11 @@ class PermanentKeyCreated(Event):
 
 @frozen(kw_only=True)
 class TemporaryKeyCreated(Event):
-    """A temporary key is made and not yet bound. ``expires_at``: server unix seconds."""
+    """A temporary key is made and not yet bound. ``expires_at``: server unix seconds. ``server_salt``: its first salt."""
 
     key: AuthKey
     expires_at: int
+    server_salt: int = field(repr=False)
 
 
 @frozen(kw_only=True)

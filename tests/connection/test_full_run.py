@@ -32,6 +32,7 @@ from mtproto_bind import (
     ServerConnection,
     Stored,
     StoredKey,
+    TemporaryKeyCreated,
     Transport,
 )
 from mtproto_bind._crypto import Side, aes_v2
@@ -139,7 +140,9 @@ def temporary_client(*later: bytes) -> tuple[ClientConnection, ScriptedEntropy, 
     # the binding is made at the moment at which its id was, on the server's clock
     now = BOUND_AT - (RUN["temporary"]["server_time"] - heard)
     client.receive_data(framed(answer), now)
-    assert settle(client, now, {}) == []
+    [made] = settle(client, now, {})
+    assert isinstance(made, TemporaryKeyCreated)
+    assert made.server_salt.to_bytes(8, "little") == unhex(RUN["temporary"]["server_salt_wire_le"])
     assert client.data_to_send(now) == framed(unhex(BIND["request_message"]))
     return client, entropy, now
 

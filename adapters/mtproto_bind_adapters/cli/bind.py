@@ -100,6 +100,7 @@ class Run:
         self._host = options.host or telegrams_own(self._dc)
         self._saved = SavedKey(options.save_permanent_key, self._dc) if options.save_permanent_key else None
         self._permanent_key = self._read_key()
+        self._first_salt: int | None = None
         self._failures = 0
         self._last: Failure | None = None
         self._began = time.monotonic()
@@ -173,6 +174,7 @@ class Run:
                 if self._saved is not None:
                     self._saved.hold(event.key)
             case TemporaryKeyCreated():
+                self._first_salt = event.server_salt
                 self._say(f"temporary key {event.key.id:016x} made, until {utc(event.expires_at)}")
                 return bool(self._options.no_bind)
             case KeyBound():
@@ -219,7 +221,7 @@ class Run:
             temporary_key_id=hex_id(status.temporary_key_id),
             bound=bound,
             expires_at=status.expires_at,
-            server_salt=hex_id(connection.bound_key().server_salt) if bound else None,
+            server_salt=hex_id(connection.bound_key().server_salt if bound else self._first_salt),
             time_offset=round(status.clock.offset, 3),
             round_trips=self._driver.round_trips,
             seconds=round(time.monotonic() - self._began, 3),

@@ -19,6 +19,7 @@ from mtproto_bind import (
     ProtocolError,
     Server,
     ServerConfig,
+    TemporaryKeyCreated,
 )
 
 from ..stores import MemoryStore
@@ -73,6 +74,8 @@ def from_nothing_to_renewed(driver: SyncDriver, say: Callable[[str], None]) -> d
     """Both keys, the binding, a call, a renewal and a call again; what ``--json`` tells of it."""
     made = driver.wait_for(PermanentKeyCreated, PATIENCE)
     say(f"permanent key {made.key.key.id:016x} made")
+    temporary = driver.wait_for(TemporaryKeyCreated, PATIENCE)
+    say(f"temporary key {temporary.key.id:016x} made")
     first = driver.wait_for(KeyBound, PATIENCE)
     say(f"bound: temporary key {first.key_id:016x} speaks for {first.permanent_key_id:016x}")
     answer = driver.call(GET_NEAREST_DC, PATIENCE)

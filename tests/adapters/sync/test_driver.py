@@ -31,6 +31,7 @@ from mtproto_bind import (
     Retry,
     RpcError,
     ServerConnection,
+    TemporaryKeyCreated,
     Timeouts,
     Transport,
     TransportEnded,
@@ -54,7 +55,7 @@ def test_events_are_told_in_their_order() -> None:
     told: list[Event] = []
     with running(make_loop()) as address, make_driver(address, on_event=told.append) as driver:
         driver.wait_bound(PATIENCE)
-    assert [type(event) for event in told] == [PermanentKeyCreated]
+    assert [type(event) for event in told] == [PermanentKeyCreated, TemporaryKeyCreated]
 
 
 def test_a_renewal_loses_no_call() -> None:
@@ -182,7 +183,7 @@ def test_other_events_go_to_the_owner_while_a_call_waits() -> None:
     told: list[Event] = []
     with running(make_loop()) as address, make_driver(address, on_event=told.append) as driver:
         assert driver.call(QUERY, PATIENCE) == QUERY[::-1]
-    assert [type(event) for event in told] == [PermanentKeyCreated, KeyBound]
+    assert [type(event) for event in told] == [PermanentKeyCreated, TemporaryKeyCreated, KeyBound]
 
 
 def test_the_owner_answers_questions_while_a_call_waits() -> None:

@@ -35,8 +35,9 @@ def test_from_nothing_to_bound_and_called() -> None:
     call = pair.client.call(QUERY, pair.client_now)
     pair.run(5)
     kinds = [type(told.event) for told in pair.told]
-    assert kinds == [PermanentKeyCreated, KeyBound, CallAnswered]
-    created, bound, answered = (told.event for told in pair.told)
+    assert kinds == [PermanentKeyCreated, TemporaryKeyCreated, KeyBound, CallAnswered]
+    created, temporary, bound, answered = (told.event for told in pair.told)
+    assert (temporary.key.id, temporary.expires_at) == (bound.key_id, bound.expires_at)
     assert answered == CallAnswered(call_id=call, body=QUERY)
     assert bound.permanent_key_id == created.key.key.id
     assert not bound.renewal

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from kit.keys import SERVER_KEY
 from kit.puppet import CRYPTO, START, Line, World, permanent_record

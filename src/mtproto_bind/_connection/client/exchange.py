@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._config import Goal
 from ..._crypto import Side, same
 from ..._errors import Check, require
 from ..._events import PermanentKeyCreated, TemporaryKeyCreated
@@ -121,8 +120,7 @@ def _agreed(state: ClientState, exchange: Exchange, agreed: KeyAgreed) -> None:
         return
     slot = _slot(state, agreed, agreed.purpose.expires_in)
     state.keys.next = slot
-    if state.config.goal is Goal.TEMPORARY_KEY:
-        state.tell(TemporaryKeyCreated(key=agreed.key, expires_at=slot.expires_at))
+    state.tell(TemporaryKeyCreated(key=agreed.key, expires_at=slot.expires_at, server_salt=agreed.first_salt))
 
 
 def _slot(state: ClientState, agreed: KeyAgreed, expires_in: int) -> Slot:
