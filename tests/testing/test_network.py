@@ -50,6 +50,26 @@ def test_each_fault_befalls_its_piece_alone() -> None:
         assert network.cut_streams == ({1} if kind is FaultKind.CUT else set())
 
 
+def test_what_is_usual_need_not_be_said() -> None:
+    network = Network(
+        faults=[Fault(direction=OUT, index=0, kind=FaultKind.CORRUPT), Fault(direction=OUT, index=1, kind=FaultKind.DELAY)]
+    )
+    assert network.latency == 0.05
+    for data in (b"aa", b"bb"):
+        network.write(data, OUT, 1, 0.0)
+    # the first byte; and a second
+    assert arriving(network, 0.05) == [b"`a"]
+    assert network.next_due() == 1.05
+    assert arriving(network, 1.04) == []
+    assert arriving(network, 1.05) == [b"bb"]
+
+
+def test_a_byte_beyond_the_end_is_counted_from_the_start_again() -> None:
+    network = Network(faults=[fault(FaultKind.CORRUPT, at=5)])
+    network.write(b"abc", OUT, 1, 0.0)
+    assert arriving(network) == [b"abb"]
+
+
 def test_faults_count_over_all_streams() -> None:
     network = Network(faults=[fault(FaultKind.DROP, index=1)])
     network.write(b"first", OUT, 1, 0.0)

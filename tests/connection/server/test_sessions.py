@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from kit.puppet import START, Puppet, World, permanent_record, temporary_record
 from mtproto_bind import CallReceived, Limits, ServerConfig
-from mtproto_bind._connection.server.sessions import AnswerTo, ServerSession, Sessions
+from mtproto_bind._connection.server.sessions import AnswerTo, ServerSession, Sessions, Update
 from mtproto_bind._crypto import Secret
-from mtproto_bind._session import Item
+from mtproto_bind._session import Item, Message
 from mtproto_bind._tl import MsgsAck, NewSessionCreated, Ping
 from mtproto_bind.testing import make_server_config
 
@@ -50,6 +50,25 @@ def test_those_longest_unused_make_room() -> None:
     in_all.open(other, 2)
     assert in_all.find(record.key.id, 1) is None
     assert len(in_all) == 2
+
+
+def test_of_all_sessions_too_the_longest_unused_makes_room() -> None:
+    sessions, record, other = make(sessions=2), temporary_record(), permanent_record()
+    sessions.open(record, 1)
+    sessions.open(other, 1)
+    sessions.open(record, 1)
+    sessions.open(other, 2)
+    assert sessions.find(record.key.id, 1) is not None
+    assert sessions.find(other.key.id, 1) is None
+
+
+def test_what_has_ended_takes_no_room() -> None:
+    sessions, record = make(sessions_per_key=2), temporary_record()
+    for each in (1, 2):
+        sessions.open(record, each)
+    sessions.end(record.key.id, 1)
+    sessions.open(record, 3)
+    assert [sessions.find(record.key.id, each) is not None for each in (1, 2, 3)] == [False, True, True]
 
 
 def test_the_end_of_a_key_is_the_end_of_its_sessions() -> None:
@@ -130,6 +149,35 @@ def test_an_answer_leaves_again_once_however_often_it_is_asked_for() -> None:
         )
     ]
     assert session.take_due() == []
+
+
+def test_an_answer_acknowledges_its_query() -> None:
+    session = make().open(temporary_record(), 1)
+    session.session.acks.add(4, START)
+    session.answer(4, QUERY)
+    assert len(session.session.acks) == 0
+
+
+def test_a_new_stream_brings_everything_again_once() -> None:
+    one, ids = answered()
+    session = session_of(one)
+    session.resend = True
+    assert len([item for item in session.take_due() if isinstance(item.about, AnswerTo)]) == len(ids)
+    assert session.take_due() == []
+
+
+def test_what_waits_to_leave_counts_as_unacknowledged() -> None:
+    session = make(unacknowledged=2).open(temporary_record(), 1)
+    session.session.sent.keep(Message(msg_id=1, seq_no=1, body=QUERY, about=AnswerTo(4)))
+    session.answer(8, QUERY)
+    assert session.answer_kept(4)
+    session.answer(12, QUERY)
+    assert [session.answer_kept(each) for each in (4, 8, 12)] == [False, True, True]
+
+
+def test_a_repr_shows_no_update() -> None:
+    assert "secret" not in repr(Update(b"secret!!"))
+    assert "secret" not in repr(Item(body=QUERY, content_related=True, about=Update(b"secret!!")))
 
 
 def test_where_too_much_stays_the_oldest_is_forgotten() -> None:
