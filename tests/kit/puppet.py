@@ -22,10 +22,11 @@ from mtproto_bind import (
     StoredKey,
     Transport,
 )
-from mtproto_bind._crypto import Side
+from mtproto_bind._crypto import Side, aes_v2, msg_key_large_v2
+from mtproto_bind._ground import id_to_bytes
 from mtproto_bind._session import FROM_CLIENT, MessageIds, SequenceNumbers, unroll
 from mtproto_bind._tl import SERVICE, ContainedMessage, RpcResult, TLObject, write_container
-from mtproto_bind._wire import Stream, key_id_of, open_sealed, pack_plain, seal, transport_error, unpack_plain
+from mtproto_bind._wire import Stream, key_id_of, open_sealed, pack_plain, transport_error, unpack_plain
 from mtproto_bind.testing import CheapCrypto, Owner, SeededEntropy, make_server_config
 
 START = 1_800_000_000.25
@@ -226,6 +227,7 @@ class Puppet:
         self.record = record if record is not None else temporary_record()
         self.session_id = session_id
         self.salt = SALT
+        self.sent: list[int] = []
         self._ids = MessageIds()
         self._numbers = SequenceNumbers()
         self._padding = SeededEntropy(b"puppet")
@@ -246,6 +248,7 @@ class Puppet:
     def say(self, thing: TLObject | bytes, *, ago: float = 0.0, salt: int | None = None, **numbers: int) -> int:
         """A message of its own; its id."""
         message = self.hold(thing, ago=ago, **numbers)
+        self.sent.append(message.msg_id)
         self.line.frame(self.seal(message, salt=salt))
         return message.msg_id
 
@@ -262,18 +265,20 @@ class Puppet:
 
     def seal(self, message: ContainedMessage, *, salt: int | None = None) -> bytes:
         """A message as it goes into a frame."""
-        size = 12 + -(32 + len(message.body) + 12) % 16
-        return seal(
-            self.record.key,
-            Side.CLIENT,
-            salt=self.salt if salt is None else salt,
-            session_id=self.session_id,
-            msg_id=message.msg_id,
-            seq_no=message.seqno,
-            body=message.body,
-            padding=self._padding(size),
-            crypto=CRYPTO,
+        padding = 12 + -(32 + len(message.body) + 12) % 16
+        return self.seal_raw(
+            message.msg_id, message.seqno, length=len(message.body), body=message.body, padding=padding, salt=salt
         )
+
+    def seal_raw(self, msg_id: int, seq_no: int, *, length: int, body: bytes, padding: int, salt: int | None = None) -> bytes:
+        """The same, with whatever length announced and whatever padding, if it fills the block."""
+        numbers = (self.salt if salt is None else salt, self.session_id, msg_id)
+        head = b"".join(each.to_bytes(8, "little") for each in numbers)
+        head += seq_no.to_bytes(4, "little", signed=True) + length.to_bytes(4, "little", signed=True)
+        plain = head + body + self._padding(padding)
+        msg_key = msg_key_large_v2(self.record.key, plain, Side.CLIENT, CRYPTO)[8:24]
+        keys = aes_v2(self.record.key, msg_key, Side.CLIENT, CRYPTO)
+        return id_to_bytes(self.record.key.id) + msg_key + CRYPTO.ige_encrypt(plain, *keys)
 
     # ---- hearing
 
