@@ -1,10 +1,12 @@
-"""Service messages of a client, each answered as the specification says."""
+"""Service messages of a client: pings, salts, states, repetitions, dropped answers, ended sessions."""
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
-from kit.puppet import START, Puppet, World, permanent_record
+from kit.puppet import SALT, SESSION, START, Heard, Line, Puppet, World, kinds, temporary_record
 from mtproto_bind import CallReceived, ConnectionClosed, UpdateAcknowledged
 from mtproto_bind._tl import (
     DestroyAuthKey,
@@ -12,9 +14,7 @@ from mtproto_bind._tl import (
     DestroySession,
     DestroySessionNone,
     DestroySessionOk,
-    FutureSalts,
     GetFutureSalts,
-    HttpWait,
     MsgResendReq,
     MsgsAck,
     MsgsStateInfo,
@@ -27,183 +27,282 @@ from mtproto_bind._tl import (
     RpcAnswerDroppedRunning,
     RpcAnswerUnknown,
     RpcDropAnswer,
+    RpcResult,
 )
 
 QUERY = bytes.fromhex("2d7a1f0e00000000")
-UPDATE = bytes.fromhex("7ee4e8fa")
+UPDATE = bytes.fromhex("0101010100000000")
+PING = Ping(ping_id=7)
 
 
-def puppet() -> Puppet:
-    return Puppet(World().dial())
+def ready() -> tuple[Line, Puppet]:
+    """A line, and a session that the server knows already."""
+    line = World().dial()
+    puppet = Puppet(line)
+    puppet.say(PING)
+    return line, puppet
 
 
-def call(one: Puppet) -> CallReceived:
+def last(puppet: Puppet) -> Heard:
+    heard: Heard = puppet.heard()[-1]
+    return heard
+
+
+def called(line: Line, puppet: Puppet) -> CallReceived:
     """A call that the owner has and has not answered."""
-    msg_id = one.say(QUERY)
-    return next(event for event in one.line.told(CallReceived) if event.msg_id == msg_id)
+    puppet.say(QUERY)
+    call: CallReceived = line.told(CallReceived)[-1]
+    return call
 
 
-def answer(one: Puppet, received: CallReceived, body: bytes = QUERY) -> int:
-    """The owner answers; the id of the message that carries the result."""
-    one.line.link.send_result(received, body, one.world.now)
-    one.line.run()
-    return next(each.msg_id for each in reversed(one.heard()) if getattr(each.thing, "req_msg_id", 0) == received.msg_id)
+def answered(line: Line, puppet: Puppet, result: bytes = b"done") -> Heard:
+    """The answer to a call, not acknowledged."""
+    line.link.send_result(called(line, puppet), result, line.world.now)
+    line.run()
+    return last(puppet)
 
 
-def test_a_ping_comes_back() -> None:
-    one = puppet()
-    msg_id = one.say(Ping(ping_id=7))
-    assert one.heard(Pong) == [Pong(msg_id=msg_id, ping_id=7)]
-    assert not one.line.told(ConnectionClosed)
+# ---- pings
 
 
-def test_the_last_request_for_a_disconnection_counts() -> None:
-    one = puppet()
-    one.say(PingDelayDisconnect(ping_id=1, disconnect_delay=75))
-    one.world.pass_time(60)
-    one.say(PingDelayDisconnect(ping_id=2, disconnect_delay=75))
-    one.world.pass_time(74)
-    assert not one.line.told(ConnectionClosed)
-    one.world.pass_time(2)
-    assert one.line.told(ConnectionClosed) == [ConnectionClosed(error=None)]
-    assert [pong.ping_id for pong in one.heard(Pong)] == [1, 2]
-    assert one.line.codes == []
+def test_a_pong_names_the_message_and_the_ping() -> None:
+    _line, puppet = ready()
+    msg_id = puppet.say(PING)
+    pong = last(puppet)
+    assert pong.thing == Pong(msg_id=msg_id, ping_id=7)
+    assert pong.seq_no % 2 == 0
+    assert pong.msg_id % 4 == 1
 
 
-@pytest.mark.parametrize(("asked", "given"), [(1, 1), (64, 64), (65, 64), (0, 1), (-5, 1)])
-def test_salts_are_told_ahead(asked: int, given: int) -> None:
-    one = Puppet(World().dial(), permanent_record())
-    msg_id = one.say(GetFutureSalts(num=asked))
-    [salts] = one.heard(FutureSalts)
-    assert (salts.req_msg_id, salts.now, len(salts.salts)) == (msg_id, int(START), given)
-    assert salts.salts[0].salt == one.salt
-    assert all(a.valid_since < b.valid_since < a.valid_until for a, b in zip(salts.salts, salts.salts[1:], strict=False))
-    # each is taken in its time
-    one.world.pass_time(salts.salts[-1].valid_since - one.world.now + 5)
-    one.salt = salts.salts[-1].salt
-    one.say(Ping(ping_id=9))
-    assert one.heard(Pong)[-1].ping_id == 9
+def test_an_odd_ping_is_acknowledged_too() -> None:
+    line, puppet = ready()
+    msg_id = puppet.say(PING, seq_no=1)
+    line.world.pass_time(15)
+    assert [each.msg_ids for each in puppet.heard(MsgsAck)] == [(msg_id,)]
 
 
-def test_what_became_of_messages_is_told() -> None:
-    one = puppet()
-    low = one.say(Ping(ping_id=1))
-    one.world.pass_time(1)
-    between = one.number(content_related=False)[0]
-    one.world.pass_time(1)
-    high = one.say(Ping(ping_id=2))
-    above = high + (1 << 40)
-    msg_id = one.say(MsgsStateReq(msg_ids=(low - 4, low, between, high, above)))
-    assert one.heard(MsgsStateInfo) == [MsgsStateInfo(req_msg_id=msg_id, info=bytes([1, 4, 2, 4, 3]))]
+def test_ping_delay_disconnect_ends_the_stream_and_nothing_else() -> None:
+    line, puppet = ready()
+    puppet.say(PingDelayDisconnect(ping_id=3, disconnect_delay=75))
+    assert puppet.heard(Pong)[-1].ping_id == 3
+    line.world.pass_time(74)
+    assert not line.told(ConnectionClosed)
+    line.world.pass_time(2)
+    assert line.told(ConnectionClosed) == [ConnectionClosed(error=None)]
+    assert not line.codes
+    puppet.line = line.world.dial()
+    puppet.say(PING)
+    assert len(puppet.heard(NewSessionCreated)) == 2, "the same one, not acknowledged yet"
+    assert len({each.unique_id for each in puppet.heard(NewSessionCreated)}) == 1
 
 
-def test_a_message_is_sent_again_on_demand() -> None:
-    one = puppet()
-    received = call(one)
-    result = answer(one, received)
-    one.say(MsgResendReq(msg_ids=(result,)))
-    results = [each for each in one.heard() if each.msg_id == result]
-    assert len(results) == 2
-    assert results[1].container is not None, "an id leaves twice only inside a container"
+def test_the_last_ping_delay_disconnect_counts() -> None:
+    line, puppet = ready()
+    puppet.say(PingDelayDisconnect(ping_id=3, disconnect_delay=10))
+    line.world.pass_time(9)
+    puppet.say(PingDelayDisconnect(ping_id=4, disconnect_delay=75))
+    puppet.say(PING)
+    line.world.pass_time(70)
+    assert not line.told(ConnectionClosed)
+    puppet.say(PingDelayDisconnect(ping_id=5, disconnect_delay=-1))
+    line.world.pass_time(0)
+    assert line.told(ConnectionClosed)
 
 
-def test_where_one_is_gone_the_state_of_all_is_told() -> None:
-    one = puppet()
-    received = call(one)
-    result = answer(one, received)
-    asked = one.say(MsgResendReq(msg_ids=(result, 5)))
-    [info] = one.heard(MsgsStateInfo)
-    assert info.req_msg_id == asked
-    assert len(info.info) == 2
-    assert len([each for each in one.heard() if each.msg_id == result]) == 1
+# ---- salts
 
 
-def test_an_answer_is_kept_until_it_is_acknowledged() -> None:
-    one = puppet()
-    received = call(one)
-    result = answer(one, received)
-    created = next(each.msg_id for each in one.heard() if isinstance(each.thing, NewSessionCreated))
-    one.say(MsgsAck(msg_ids=(result, created, 12345)))
-    session = one.world.server.sessions.find(one.record.key.id, one.session_id)
-    assert session is not None
-    assert len(session.session.sent) == 0
+def test_future_salts_follow_each_other() -> None:
+    _line, puppet = ready()
+    msg_id = puppet.say(GetFutureSalts(num=64), seq_no=1)
+    answer = last(puppet).thing
+    assert (answer.req_msg_id, answer.now) == (msg_id, int(START))
+    assert len(answer.salts) == 64
+    assert answer.salts[0].salt == SALT
+    for one, other in pairwise(answer.salts):
+        assert one.valid_since + 1800 == other.valid_since < one.valid_until == one.valid_since + 3600
+    assert len({each.salt for each in answer.salts}) == 64
 
 
-def test_an_update_that_has_arrived_is_told() -> None:
-    one = puppet()
-    one.say(Ping(ping_id=1))
-    assert one.world.server.send_update(one.record.key.id, one.session_id, UPDATE, one.world.now) is one.line.link
-    one.line.run()
-    update = next(each for each in one.heard() if each.thing == UPDATE)
-    assert update.msg_id % 4 == 3
+@pytest.mark.parametrize(("asked", "given"), [(0, 1), (-5, 1), (1, 1), (65, 64), (1 << 30, 64)])
+def test_future_salts_are_1_to_64(asked: int, given: int) -> None:
+    _line, puppet = ready()
+    puppet.say(GetFutureSalts(num=asked))
+    assert len(last(puppet).thing.salts) == given
+
+
+def test_future_salts_acknowledge_the_request() -> None:
+    line, puppet = ready()
+    puppet.say(GetFutureSalts(num=1), seq_no=1)
+    line.world.pass_time(20)
+    assert not puppet.heard(MsgsAck)
+
+
+# ---- states
+
+
+def test_states_of_messages() -> None:
+    line, puppet = ready()
+    first = puppet.sent[0]
+    skipped, _ = puppet.number(content_related=False)
+    puppet.say(PING)
+    asked = [first - 4, first, skipped, first + (1 << 40)]
+    msg_id = puppet.say(MsgsStateReq(msg_ids=tuple(asked)), seq_no=1)
+    assert last(puppet).thing == MsgsStateInfo(req_msg_id=msg_id, info=bytes([1, 4, 2, 3]))
+    assert last(puppet).seq_no % 2 == 0
+    line.world.pass_time(20)
+    assert not puppet.heard(MsgsAck), "the answer is one"
+
+
+def test_a_state_request_may_be_the_first_message() -> None:
+    line = World().dial()
+    puppet = Puppet(line)
+    other, _ = puppet.number()
+    puppet.say(MsgsStateReq(msg_ids=(other,)))
+    assert last(puppet).thing.info == b"\x01"
+
+
+# ---- repetitions
+
+
+def test_messages_are_repeated_on_request() -> None:
+    line, puppet = ready()
+    first, second = answered(line, puppet, b"one!"), answered(line, puppet, b"two!")
+    before = len(puppet.heard())
+    puppet.say(MsgResendReq(msg_ids=(second.msg_id,)))
+    [repeated] = puppet.heard()[before:]
+    assert (repeated.msg_id, repeated.seq_no, repeated.thing) == (second.msg_id, second.seq_no, second.thing)
+    assert repeated.container is not None
+    puppet.say(MsgResendReq(msg_ids=(first.msg_id, second.msg_id)))
+    assert [each.thing for each in puppet.heard()[-2:]] == [first.thing, second.thing]
+
+
+@pytest.mark.parametrize("forgotten", [True, False])
+def test_where_one_is_gone_the_states_are_told(forgotten: bool) -> None:
+    """It was acknowledged, or is one of the asker's own: nothing is repeated then."""
+    line, puppet = ready()
+    answer, other = answered(line, puppet), answered(line, puppet)
+    if forgotten:
+        puppet.say(MsgsAck(msg_ids=(other.msg_id,)))
+    asked = (answer.msg_id, other.msg_id if forgotten else puppet.sent[0])
+    before = len(puppet.heard())
+    msg_id = puppet.say(MsgResendReq(msg_ids=asked), seq_no=5)
+    [told] = puppet.heard()[before:]
+    assert told.thing.req_msg_id == msg_id
+    # of our own messages it has received none
+    assert [state == 4 for state in told.thing.info] == [False, not forgotten]
+
+
+# ---- dropped answers
+
+
+def test_a_running_query_goes_on_unheard() -> None:
+    line, puppet = ready()
+    call = called(line, puppet)
+    msg_id = puppet.say(RpcDropAnswer(req_msg_id=call.msg_id), seq_no=3)
+    told = RpcAnswerDroppedRunning().to_bytes()
+    assert puppet.results(msg_id) == [told]
+    assert puppet.results(call.msg_id) == [told], "it is the answer of the query too"
+    again = puppet.say(RpcDropAnswer(req_msg_id=call.msg_id), seq_no=5)
+    assert puppet.results(again) == [RpcAnswerDropped(**place_of(puppet, call.msg_id)).to_bytes()]
+    # the owner need not know
+    line.link.send_result(call, b"done", line.world.now)
+    line.run()
+    assert puppet.results(call.msg_id) == [told]
+
+
+def place_of(puppet: Puppet, msg_id: int) -> dict[str, int]:
+    """Where the answer to a query stood."""
+    [answer] = [each for each in puppet.heard() if isinstance(each.thing, RpcResult) and each.thing.req_msg_id == msg_id]
+    return {"msg_id": answer.msg_id, "seq_no": answer.seq_no, "length": len(answer.body)}
+
+
+def test_a_running_query_is_dropped_once() -> None:
+    line, puppet = ready()
+    call = called(line, puppet)
+    first, second = puppet.hold(RpcDropAnswer(req_msg_id=call.msg_id)), puppet.hold(RpcDropAnswer(req_msg_id=call.msg_id))
+    puppet.contain(first, second)
+    assert puppet.results(second.msg_id) == [RpcAnswerUnknown().to_bytes()]
+    assert len(puppet.results(call.msg_id)) == 1
+
+
+def test_an_answer_that_waits_is_dropped() -> None:
+    line, puppet = ready()
+    answer = answered(line, puppet)
+    msg_id = puppet.say(RpcDropAnswer(req_msg_id=answer.thing.req_msg_id), seq_no=3)
+    assert puppet.results(msg_id) == [RpcAnswerDropped(msg_id=answer.msg_id, seq_no=answer.seq_no, length=16).to_bytes()]
+    puppet.line = line.world.dial()
+    puppet.say(PING)
+    assert len(puppet.results(answer.thing.req_msg_id)) == 1, "it is not repeated"
+
+
+def test_an_answer_of_long_ago_is_unknown() -> None:
+    _line, puppet = ready()
+    msg_id = puppet.say(RpcDropAnswer(req_msg_id=4), seq_no=1)
+    assert puppet.results(msg_id) == [RpcAnswerUnknown().to_bytes()]
+
+
+# ---- acknowledgements of the client
+
+
+def test_an_acknowledged_update_is_told() -> None:
+    line, puppet = ready()
+    world = line.world
+    assert world.server.send_update(puppet.record.key.id, SESSION, UPDATE, world.now) is line.link
+    line.run()
+    update = last(puppet)
+    assert update.body == UPDATE
     assert update.seq_no % 2 == 1
-    one.say(MsgsAck(msg_ids=(update.msg_id,)))
-    one.say(MsgsAck(msg_ids=(update.msg_id,)))
-    told = UpdateAcknowledged(key_id=one.record.key.id, session_id=one.session_id, body=UPDATE)
-    assert one.line.told(UpdateAcknowledged) == [told]
+    assert update.msg_id % 4 == 3
+    assert not line.told(UpdateAcknowledged)
+    puppet.say(MsgsAck(msg_ids=(4, update.msg_id)))
+    puppet.say(MsgsAck(msg_ids=(update.msg_id,)))
+    assert line.told(UpdateAcknowledged) == [UpdateAcknowledged(key_id=puppet.record.key.id, session_id=SESSION, body=UPDATE)]
 
 
-def test_an_answer_that_is_not_wanted_any_more() -> None:
-    one = puppet()
-    # nothing is known of it
-    dropped = one.say(RpcDropAnswer(req_msg_id=4))
-    assert one.results(dropped) == [RpcAnswerUnknown().to_bytes()]
-    # it is running: both the query and the drop are answered so, and the owner's answer comes to nothing
-    received = call(one)
-    dropped = one.say(RpcDropAnswer(req_msg_id=received.msg_id))
-    running = RpcAnswerDroppedRunning().to_bytes()
-    assert one.results(dropped) == one.results(received.msg_id) == [running]
-    one.line.link.send_result(received, QUERY, one.world.now)
-    one.line.run()
-    assert one.results(received.msg_id) == [running]
-    # it was answered and not acknowledged: the answer is forgotten
-    received = call(one)
-    result = answer(one, received)
-    dropped = one.say(RpcDropAnswer(req_msg_id=received.msg_id))
-    [body] = one.results(dropped)
-    assert body[:4] == RpcAnswerDropped(msg_id=0, seq_no=0, length=0).to_bytes()[:4]
-    assert int.from_bytes(body[4:12], "little") == result
-    again = one.say(RpcDropAnswer(req_msg_id=received.msg_id))
-    assert one.results(again) == [RpcAnswerUnknown().to_bytes()]
+def test_an_acknowledged_answer_is_not_told() -> None:
+    line, puppet = ready()
+    answer = answered(line, puppet)
+    puppet.say(MsgsAck(msg_ids=(answer.msg_id,)))
+    assert kinds([answer]) == ["RpcResult"]
+    assert not line.told(UpdateAcknowledged)
 
 
-def test_a_drop_that_is_repeated_changes_nothing() -> None:
-    one = puppet()
-    received = call(one)
-    one.say(RpcDropAnswer(req_msg_id=received.msg_id))
-    session = one.world.server.sessions.find(one.record.key.id, one.session_id)
-    assert session is not None
-    session.session.sent.settle(next(m.msg_id for m in session.session.sent.all() if m.about is not None))
-    again = one.say(RpcDropAnswer(req_msg_id=received.msg_id))
-    assert len(one.results(again)) == 1
+# ---- ends
 
 
-def test_another_session_of_the_key_is_ended() -> None:
-    one = puppet()
-    other = Puppet(one.line, session_id=99)
-    other.say(Ping(ping_id=1))
-    one.say(DestroySession(session_id=99))
-    assert one.heard(DestroySessionOk) == [DestroySessionOk(session_id=99)]
-    one.say(DestroySession(session_id=99))
-    one.say(DestroySession(session_id=one.session_id))
-    assert one.heard(DestroySessionNone) == [DestroySessionNone(session_id=99), DestroySessionNone(session_id=one.session_id)]
-    # a message to it begins it anew
-    before = len(other.heard(NewSessionCreated))
-    other.say(Ping(ping_id=2))
-    assert len(other.heard(NewSessionCreated)) == before + 1
+def test_another_session_is_destroyed() -> None:
+    line, puppet = ready()
+    other = Puppet(line, session_id=5)
+    other.say(PING)
+    puppet.say(DestroySession(session_id=5))
+    assert last(puppet).thing == DestroySessionOk(session_id=5)
+    puppet.say(DestroySession(session_id=5))
+    assert last(puppet).thing == DestroySessionNone(session_id=5)
+    other.say(PING)
+    one, two = other.heard(NewSessionCreated)
+    assert one.unique_id != two.unique_id
 
 
-def test_keys_are_not_destroyed_yet() -> None:
-    one = puppet()
-    one.say(DestroyAuthKey())
-    assert one.heard(DestroyAuthKeyFail) == [DestroyAuthKeyFail()]
+def test_a_session_of_another_key_is_not_destroyed() -> None:
+    world = World(temporary_record(0), temporary_record(1))
+    line = world.dial()
+    mine, theirs = Puppet(line), Puppet(line, temporary_record(1), session_id=5)
+    theirs.say(PING)
+    mine.say(DestroySession(session_id=5))
+    assert last(mine).thing == DestroySessionNone(session_id=5)
 
 
-@pytest.mark.parametrize("thing", [Pong(msg_id=1, ping_id=2), HttpWait(max_delay=0, wait_after=0, max_wait=25_000)])
-def test_what_asks_for_nothing_gets_nothing(thing: Pong | HttpWait) -> None:
-    one = puppet()
-    one.say(Ping(ping_id=1))
-    before = len(one.heard())
-    one.say(thing)
-    assert len(one.heard()) == before
-    assert not one.line.told(ConnectionClosed)
+def test_the_present_session_is_not_destroyed() -> None:
+    line, puppet = ready()
+    puppet.say(DestroySession(session_id=SESSION))
+    assert last(puppet).thing == DestroySessionNone(session_id=SESSION)
+    assert line.world.server.sessions.find(puppet.record.key.id, SESSION) is not None
+
+
+def test_keys_are_the_owners_to_destroy() -> None:
+    line, puppet = ready()
+    puppet.say(DestroyAuthKey())
+    assert last(puppet).thing == DestroyAuthKeyFail()
+    puppet.say(PING)
+    assert not line.told(ConnectionClosed)
