@@ -1,0 +1,113 @@
+"""Deletes ``require`` calls of the library, one at a time, and runs the tests that hold the rule: one must turn red.
+
+``python tests/kit/mutants.py`` tries all of them, ``python tests/kit/mutants.py NUMBER SEED`` so many at random.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from attrs import frozen
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from kit.ledger import ROOT, SOURCES, holding
+from mtproto_bind import Check
+
+
+@frozen
+class Place:
+    """One ``require`` statement: the file below ``src/mtproto_bind``, its first and last line, and the rule."""
+
+    file: str
+    first: int
+    last: int
+    column: int
+    check: Check
+    value: str | None
+    """The source of the condition where the call stands inside an expression, which must keep its value."""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.first} {self.check.name}"
+
+
+def places() -> list[Place]:
+    """Every ``require`` of the library, in order."""
+    return [place for path in sorted(SOURCES.rglob("*.py")) if "testing" not in path.parts for place in _places_in(path)]
+
+
+def _places_in(path: Path) -> Iterator[Place]:
+    source = path.read_text(encoding="utf-8")
+    for statement in ast.walk(ast.parse(source)):
+        if not isinstance(statement, ast.Expr | ast.Assign):
+            continue
+        call = statement.value
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "require":
+            checks = [each for each in call.args if isinstance(each, ast.Attribute) and getattr(each.value, "id", "") == "Check"]
+            check = checks[0].attr
+            kept = None
+            if isinstance(statement, ast.Assign):
+                target = ast.get_source_segment(source, statement.targets[0])
+                kept = f"{target} = {ast.get_source_segment(source, call.args[0])}"
+            last = statement.end_lineno or statement.lineno
+            yield Place(str(path.relative_to(SOURCES)), statement.lineno, last, statement.col_offset, Check[check], kept)
+
+
+def delete(place: Place, tree: Path) -> None:
+    """Put ``pass``, or the bare condition, where the call stood."""
+    path = tree / place.file
+    lines = path.read_text(encoding="utf-8").split("\n")
+    lines[place.first - 1 : place.last] = [" " * place.column + (place.value or "pass")] + [""] * (place.last - place.first)
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def is_killed(place: Place, tests: tuple[str, ...]) -> bool:
+    """Whether a test turns red without ``place``."""
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "mtproto_bind"
+        shutil.copytree(SOURCES, tree, ignore=shutil.ignore_patterns("__pycache__"))
+        delete(place, tree)
+        environment = {**os.environ, "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
+        asked = subprocess.run(
+            [sys.executable, "-c", "import mtproto_bind; print(mtproto_bind.__file__)"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
+        )
+        if not asked.stdout.startswith(folder):
+            raise RuntimeError(f"the mutant is not what is imported, but {asked.stdout}")
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=ROOT)
+    # 1: a test failed; 2 and 4: the suite did not even run, which proves nothing
+    if done.returncode not in (0, 1):
+        raise RuntimeError(done.stdout + done.stderr)
+    return done.returncode == 1
+
+
+def main(arguments: list[str]) -> int:
+    chosen = places()
+    if arguments:
+        number, seed = map(int, arguments)
+        chosen = random.Random(seed).sample(chosen, number)
+    survived = []
+    for place in chosen:
+        killed = is_killed(place, holding(place.check))
+        print(f"{'killed' if killed else 'SURVIVED'}  {place}", flush=True)
+        if not killed:
+            survived.append(place)
+    print(f"{len(chosen)} deleted, {len(chosen) - len(survived)} killed, {len(survived)} survived")
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
