@@ -16,7 +16,9 @@ from mtproto_bind._handshake import DataCenter
 from mtproto_bind._limits import Limits, Retry, Timeouts
 from mtproto_bind._questions import PermanentKey
 
-SAFE_PRIME_OF_7 = 23
+SAFE_PRIME = 23
+NO_NUMBER: Any = None
+NO_KEY: Any = bytes(256)
 
 
 def test_a_client_that_is_told_nothing() -> None:
@@ -101,7 +103,7 @@ def test_a_server_that_is_told_nothing_but_its_key() -> None:
         ({"private_keys": (SERVER_KEY.public,)}, TypeError, "private_keys"),
         ({"dc": 2}, TypeError, "dc"),
         ({"dh_group": (5, KNOWN_PRIME)}, ValueError, "g is 2 to 7 and a quadratic residue"),
-        ({"dh_group": (3, SAFE_PRIME_OF_7)}, ValueError, "exactly 2048 bits"),
+        ({"dh_group": (3, SAFE_PRIME)}, ValueError, "exactly 2048 bits"),
         ({"salt_secret": Secret(bytes(31))}, ValueError, "32 bytes, got 31"),
         ({"salt_secret": bytes(32)}, TypeError, "salt_secret"),
         ({"limits": Timeouts()}, TypeError, "limits"),
@@ -163,11 +165,11 @@ def test_who_calls() -> None:
     [
         (lambda: ExternalKey(id=-1), ValueError),
         (lambda: ExternalKey(id=1 << 64), ValueError),
-        (lambda: ExternalKey(id=None), TypeError),
+        (lambda: ExternalKey(id=NO_NUMBER), TypeError),
         (lambda: InitConnection(layer=1 << 31, api_id=1), ValueError),
         (lambda: InitConnection(layer=1, api_id=-1), ValueError),
         (lambda: ClientConfig(dc=DataCenter(30_000, test=True)), ValueError),
-        (lambda: PermanentKey(key=bytes(256)), TypeError),
+        (lambda: PermanentKey(key=NO_KEY), TypeError),
     ],
 )
 def test_what_could_not_be_written_is_refused_at_once(make: Callable[[], object], error: type[Exception]) -> None:
