@@ -126,6 +126,13 @@ def test_ceilings_of_a_container() -> None:
     assert [len(frame) for frame in line.frames] == [2, 2, 2, 1]
 
 
+def test_the_ceiling_of_a_message_holds_for_answers_too() -> None:
+    line, puppet = ready(limits=Limits(outgoing_message=300))
+    puppet.contain(*(puppet.hold(PING) for _ in range(20)))
+    assert len(puppet.heard()) == 20
+    assert len(line.frames) > 2
+
+
 def test_several_sessions_write_each_for_itself() -> None:
     line, puppet = ready()
     other = Puppet(line, session_id=5)

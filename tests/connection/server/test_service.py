@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from kit.puppet import SALT, SESSION, START, Heard, Line, Puppet, World, kinds, temporary_record
+from kit.puppet import SALT, SESSION, START, Heard, Line, Puppet, World, kinds, permanent_record, temporary_record
 from mtproto_bind import CallReceived, ConnectionClosed, UpdateAcknowledged
 from mtproto_bind._tl import (
     DestroyAuthKey,
@@ -124,6 +124,18 @@ def test_future_salts_follow_each_other() -> None:
     assert len({each.salt for each in answer.salts}) == 64
 
 
+def test_each_salt_is_taken_in_its_time() -> None:
+    _line, puppet = ready()
+    puppet.record = permanent_record()
+    puppet.say(GetFutureSalts(num=64))
+    salt = last(puppet).thing.salts[-1]
+    puppet.world.pass_time(salt.valid_since - puppet.world.now + 5)
+    puppet.salt = salt.salt
+    msg_id = puppet.say(PING)
+    assert last(puppet).thing == Pong(msg_id=msg_id, ping_id=7)
+    assert last(puppet).salt == salt.salt
+
+
 @pytest.mark.parametrize(("asked", "given"), [(0, 1), (-5, 1), (1, 1), (65, 64), (1 << 30, 64)])
 def test_future_salts_are_1_to_64(asked: int, given: int) -> None:
     _line, puppet = ready()
@@ -234,6 +246,8 @@ def test_an_answer_that_waits_is_dropped() -> None:
     puppet.line = line.world.dial()
     puppet.say(PING)
     assert len(puppet.results(answer.thing.req_msg_id)) == 1, "it is not repeated"
+    again = puppet.say(RpcDropAnswer(req_msg_id=answer.thing.req_msg_id), seq_no=5)
+    assert puppet.results(again) == [RpcAnswerUnknown().to_bytes()]
 
 
 def test_an_answer_of_long_ago_is_unknown() -> None:

@@ -43,12 +43,6 @@ class Asker:
 
 def bind(connection: Link, asker: Asker, request: BindTempAuthKey) -> None:
     """Verify the request, ask the owner to bind, and answer."""
-    record = connection.server.current(asker.record)
-    try:
-        verify_key(temporary=record.kind is KeyKind.TEMPORARY, bound_to=record.bound_to, request=request)
-    except SecurityError as error:
-        _refuse(connection, asker, error)
-        return
     known = connection.server.cached_key(request.perm_auth_key_id)
     if known is not None:
         _verify(connection, asker, request, known)
@@ -67,8 +61,10 @@ def _verify(connection: Link, asker: Asker, request: BindTempAuthKey, permanent:
     presented = Presented(temporary_key_id=asker.key_id, session_id=asker.session.session.session_id, msg_id=asker.msg_id)
     is_permanent = permanent is not None and permanent.kind is KeyKind.PERMANENT
     key = permanent.key if permanent is not None and is_permanent else None
-    config, record = connection.server.config, asker.record
+    # as it is now: it may have been bound while the owner was asked
+    config, record = connection.server.config, connection.server.current(asker.record)
     try:
+        verify_key(temporary=record.kind is KeyKind.TEMPORARY, bound_to=record.bound_to, request=request)
         verify_sealed(request, key, presented, crypto=config.crypto)
         verify_time(request.expires_at, now=connection.now, key_expires_at=record.expires_at or 0.0, limits=config.limits)
     except SecurityError as error:

@@ -121,14 +121,15 @@ class Link:
     def close(self, error: RemoteProtocolError | None, code: int | None = None) -> None:
         """``code``: the transport error to end with, where the client's transport is known."""
         self.closed = True
+        if self._undo is not None:
+            # before anything is said that would not be true then
+            self._undo()
         if self.stream.framing is not None and not self.lost:
             compose(self.sessions.values(), self.stream, self.now, last=True)
             if code is not None:
                 self.stream.send(encode_transport_error(code))
             self.last_words = self.stream.data_to_send()
         self.asked.withdraw_all()
-        if self._undo is not None:
-            self._undo()
         self.todo.clear()
         self.timers = Timers()
         for session in tuple(self.sessions.values()):
