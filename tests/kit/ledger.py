@@ -1,11 +1,12 @@
 """Which tests hold which rule: the ledger.
 
-A test holds a ``Check`` if it stands in one of the files below and is parametrised with its name; a ``Conduct`` is held by
-the tests that are listed here.
+A test holds a ``Check`` if it stands in one of the places below and names it, in its text or as its parameter; a ``Conduct``
+is held by the tests that are listed here.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -27,6 +28,7 @@ HOLDING = (
     "tests/crypto/",
     "tests/bind/",
     "tests/session/",
+    "tests/connection/",
 )
 """Where a test that names a check breaks that rule and sees it enforced."""
 
@@ -111,5 +113,29 @@ def collected() -> tuple[str, ...]:
 
 def holding(check: Check) -> tuple[str, ...]:
     """The tests that break ``check``."""
-    named = re.compile(rf"\[(?:.*\b)?{check.name}\b")
-    return tuple(each for each in collected() if each.startswith(HOLDING) and named.search(each))
+    parameter = re.compile(rf"\[(?:.*\b)?{check.name}\b")
+    return tuple(
+        each
+        for each in collected()
+        if each.startswith(HOLDING) and (parameter.search(each) or each.partition("[")[0] in _naming(check))
+    )
+
+
+@cache
+def _naming(check: Check) -> frozenset[str]:
+    """The test functions whose text names ``check``."""
+    word = re.compile(rf"\bCheck\.{check.name}\b")
+    return frozenset(name for name, text in _texts() if word.search(text))
+
+
+@cache
+def _texts() -> tuple[tuple[str, str], ...]:
+    """Every test function of the files that hold checks, with its text (without its parameters)."""
+    found = []
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        place = path.relative_to(ROOT).as_posix()
+        if place.startswith(HOLDING):
+            source = path.read_text(encoding="utf-8")
+            functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+            found += [(f"{place}::{node.name}", ast.get_source_segment(source, node) or "") for node in functions]
+    return tuple(found)
