@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.sessions import CRYPTO, NOW
+from kit.sessions import NOW
 from mtproto_bind._crypto import Secret
 from mtproto_bind._session.salts import PERIOD, ServerSalts
 
@@ -15,7 +15,7 @@ AGES = st.floats(0, 2 * 86400)
 
 
 def make_salts(*, secret: Secret = SECRET, key_id: int = 7, first: int = FIRST) -> ServerSalts:
-    return ServerSalts(secret, key_id, first, NOW, CRYPTO)
+    return ServerSalts(secret, key_id, first, NOW)
 
 
 def test_the_salt_of_the_exchange_serves_first() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._crypto import Crypto, Secret, later_salt
+from .._crypto import Secret, later_salt
 from .._tl import FutureSalt
 
 __all__ = ["PERIOD", "ServerSalts"]
@@ -18,12 +18,11 @@ class ServerSalts:
     are lost without it). The others are HMAC-SHA256 of the key id and the number of the period.
     """
 
-    def __init__(self, secret: Secret, auth_key_id: int, first_salt: int, created_at: float, crypto: Crypto) -> None:
+    def __init__(self, secret: Secret, auth_key_id: int, first_salt: int, created_at: float) -> None:
         self._secret = secret
         self._auth_key_id = auth_key_id
         self._first_salt = first_salt
         self._created_at = int(created_at)
-        self._crypto = crypto
 
     def current(self, now: float) -> int:
         """The salt of the period at ``now`` (unix seconds, the server's own clock)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -381,3 +382,11 @@ def test_false_is_not_true() -> None:
     assert isinstance(refused, BindRefused)
     assert refused.verdict.refusal is Refusal.RETURNED_FALSE
     pair.run_until(KeyBound)
+
+
+def test_refused_again_and_again_it_waits_longer_and_longer() -> None:
+    pair = make_pair(owner=Refusing(6))
+    pair.run_until(KeyBound, 300)
+    at = [told.at for told in pair.told if isinstance(told.event, BindRefused)]
+    waits = [later - earlier for earlier, later in pairwise(at)]
+    assert waits == pytest.approx([1, 2, 4, 8, 16], abs=1.5)

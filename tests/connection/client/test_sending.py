@@ -99,3 +99,23 @@ def test_a_server_that_refuses_the_pipelined_call_costs_a_retry() -> None:
     assert len(pair.events(CallAnswered)) == 1
     assert not pair.events(CallFailed)
     assert len(pair.owner.ran) == 1
+
+
+def test_a_follower_waits_while_its_predecessor_is_out_under_the_old_key() -> None:
+    """invokeAfterMsgs names messages of its own session only."""
+    pair = bound_pair()
+    kept = keep_calls(pair)
+    first = pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(1)
+    pair.client.renew(pair.client_now)
+    pair.run_until(KeyBound)
+    pair.client.call(OTHER_QUERY, pair.client_now, after=[first])
+    beside = pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(1)
+    assert [call.after for call in kept] == [(), ()], "the follower waits, another call does not"
+    assert pair.link is not None
+    for call in kept[:2]:
+        pair.link.send_result(call, OTHER_QUERY, pair.now)
+    pair.run(1)
+    assert {event.call_id for event in pair.events(CallAnswered)} == {first, beside}
+    assert [call.after for call in kept] == [(), (), ()]

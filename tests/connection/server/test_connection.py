@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from kit.keys import SERVER_KEY
 from kit.puppet import START, Puppet, World
@@ -17,13 +22,14 @@ from mtproto_bind import (
     KeyNeeded,
     Limits,
     PeerTimedOut,
+    Question,
     SecurityError,
     Server,
     Timeouts,
     Transport,
 )
 from mtproto_bind._crypto import Factor
-from mtproto_bind._tl import Ping, Pong, ReqPQMulti
+from mtproto_bind._tl import Ping, PingDelayDisconnect, Pong, ReqPQMulti
 from mtproto_bind._wire import pack_plain
 from mtproto_bind.testing import make_server_config
 
@@ -157,6 +163,24 @@ def test_a_stream_that_has_spoken_may_be_silent() -> None:
     assert not one.line.told(ConnectionClosed)
 
 
+def test_two_deadlines_that_have_passed_are_one_end() -> None:
+    one = Puppet(World().dial())
+    one.say(PingDelayDisconnect(ping_id=1, disconnect_delay=10))
+    one.line.write(b"\x50\0\0\0half")
+    one.line.link.handle_timeout(START + 1e6)
+    one.line.run()
+    assert one.line.told(ConnectionClosed) == [ConnectionClosed(error=None)], "the earlier one"
+
+
+def test_bytes_that_trickle_have_no_more_time() -> None:
+    one = Puppet(World(timeouts=Timeouts(frame=20)).dial())
+    one.say(Ping(ping_id=1))
+    for byte in b"\x50\0\0\0half of it":
+        one.line.write(bytes([byte]))
+        one.world.pass_time(1.5)
+    assert isinstance(one.line.told(ConnectionClosed)[0].error, PeerTimedOut)
+
+
 def test_two_deadlines_of_one_moment_are_one_end() -> None:
     one = Puppet(World(timeouts=Timeouts(frame=30, owner=30)).dial())
     one.world.hold = (KeyNeeded,)
@@ -202,3 +226,50 @@ def test_a_plain_message_before_the_handshake_is_no_fault() -> None:
     link.receive_data(b"\xee" * 4 + len(message).to_bytes(4, "little") + message, START)
     assert link.next_event() is NEED_DATA
     assert link.data_to_send(START)
+
+
+def transcript() -> bytes:
+    """A stream with everything in it: a handshake's first step, calls, a container, and a breach at the end."""
+    one = Puppet(World().dial())
+    things = [pack_plain(0, ReqPQMulti(nonce=bytes(16)).to_bytes()), one.seal(one.hold(QUERY)), one.seal(one.hold(Ping(ping_id=1)))]
+    things += [one.seal(one.hold(QUERY)), pack_plain(0, ReqPQMulti(nonce=bytes(16)).to_bytes()), bytes(24)]
+    for thing in things:
+        one.line.end.send(thing)
+    return one.line.end.data_to_send()
+
+
+TRANSCRIPT = transcript()
+
+
+def replay(cuts: list[int]) -> tuple[list[Any], bytes]:
+    """What is told and what is written, where the stream comes in these pieces."""
+    world = World()
+    line = world.dial()
+    written = bytearray()
+    for begin, end in pairwise([0, *sorted(cuts), len(TRANSCRIPT)]):
+        line.link.receive_data(TRANSCRIPT[begin:end], START)
+        while (event := line.link.next_event()) is not NEED_DATA:
+            if isinstance(event, Question):
+                line.link.answer(event, world.owner.answer(event), START)
+            else:
+                line.events.append(event)
+    written += line.link.data_to_send(START)
+    return line.events, bytes(written)
+
+
+@given(st.lists(st.integers(0, len(TRANSCRIPT)), max_size=12))
+@example(list(range(len(TRANSCRIPT))))
+@settings(deadline=None)
+def test_however_the_stream_is_cut(cuts: list[int]) -> None:
+    """The same events, and with the same entropy the same bytes."""
+    events, written = replay(cuts)
+    assert (events, written) == replay([])
+    assert [type(event) for event in events] == [CallReceived, CallReceived, ConnectionClosed]
+
+
+def test_handshakes_and_sealed_messages_share_a_stream() -> None:
+    one = Puppet(World().dial())
+    for number in range(3):
+        assert len(one.line.tell(ReqPQMulti(nonce=bytes([number]) * 16))) == 1
+        one.say(Ping(ping_id=number))
+    assert [pong.ping_id for pong in one.heard(Pong)] == [0, 1, 2]

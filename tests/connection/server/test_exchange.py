@@ -21,6 +21,7 @@ from mtproto_bind import (
     KeyOffered,
     Limits,
     MalformedMessage,
+    UNAVAILABLE,
     ProvenPrimes,
     Question,
     SecurityError,
@@ -288,6 +289,51 @@ def test_the_same_request_on_two_streams_is_answered_on_both() -> None:
     shaker.finish(fast)
 
 
+@pytest.mark.parametrize("first_is_slow", [True, False])
+def test_a_key_offered_on_two_streams_is_one_key(first_is_slow: bool) -> None:
+    """The owner is slow, and the client asks again on another stream: no dh_gen_retry, which many give up at."""
+    world = World()
+    shaker, line = Shaker(), world.dial()
+    shaker.ask(line)
+    shaker.ask(line)
+    world.hold = (KeyOffered,)
+    lines = (line, world.dial())
+    for each in lines:
+        assert each.tell(shaker.request) == []
+    for each in lines if first_is_slow else reversed(lines):
+        [question] = each.held
+        each.answer(question, world.owner.answer(question))
+    # the stream that came last has the answer in any case; the other one if it was in time
+    assert len(lines[1].plain) == 1
+    assert lines[0].plain[2:] == ([] if first_is_slow else lines[1].plain)
+    request = shaker.request
+    shaker.hear(lines[1].plain[0])
+    assert shaker.state.key.id in world.owner.keys
+    assert sum(len(each.told(KeyCreated)) for each in lines) == 1
+    assert line.tell(request) == lines[1].plain, "whoever asks again is answered"
+
+
+def test_an_owner_that_cannot_store_costs_the_stream_alone() -> None:
+    world = World()
+    shaker, line = Shaker(), world.dial()
+    shaker.ask(line)
+    shaker.ask(line)
+    world.hold = (KeyOffered,)
+    line.tell(shaker.request)
+    line.answer(line.held[0], UNAVAILABLE)
+    assert line.told(ConnectionClosed) == [ConnectionClosed(error=None)]
+    assert line.codes == []
+    world.hold = ()
+    shaker.finish(world.dial())
+
+
+def test_who_has_no_name_is_one_peer() -> None:
+    world = World(limits=Limits(handshakes_per_peer=1))
+    line = world.dial(peer=None)
+    for number in range(3):
+        Shaker(PERMANENT, bytes([number])).finish(line)
+
+
 def test_two_at_once_with_different_requests() -> None:
     world = World()
     shaker, line = Shaker(), world.dial()
@@ -339,6 +385,52 @@ def test_the_same_request_gets_the_same_answer_from_all() -> None:
     assert other.dial().tell(request) == [answer]
     shaker.hear(answer)
     shaker.finish(other.dial())
+
+
+def test_a_memory_that_is_old_is_no_hindrance() -> None:
+    """Begun here, gone on there, and here again, where the handshake is remembered as it was."""
+    one, other = processes()
+    shaker = Shaker()
+    shaker.ask(one.dial())
+    shaker.ask(other.dial())
+    request = shaker.request
+    shaker.ask(one.dial())
+    assert isinstance(shaker.state, KeyAgreed)
+    assert len(one.dial().tell(request)) == 1
+
+
+def test_a_handshake_fetched_twice_at_once_is_counted_once() -> None:
+    one, other = processes()
+    shaker = Shaker()
+    shaker.ask(one.dial())
+    other.hold = (HandshakeNeeded,)
+    lines = [other.dial(), other.dial()]
+    for line in lines:
+        line.tell(shaker.request)
+    other.hold = ()
+    answers = []
+    for line in lines:
+        [question] = line.held
+        line.answer(question, other.owner.answer(question))
+        answers += line.plain
+    assert len(answers) == 2
+    assert len(set(answers)) == 1
+    assert len(other.server.handshakes) == 1
+    shaker.hear(answers[0])
+    shaker.finish(other.dial())
+    other.server.handshakes.may_begin("peer", other.now)
+    assert not +other.server.handshakes._of_peer
+
+
+def test_asked_again_before_the_beginning_is_stored() -> None:
+    """The answer of another stream has not left yet, so it cannot be repeated: this is a handshake of its own."""
+    [world] = processes(1)
+    world.hold = (HandshakeAdvanced,)
+    slow, shaker = world.dial(), Shaker()
+    assert slow.tell(shaker.request) == []
+    world.hold = ()
+    key = shaker.finish(world.dial()).key
+    assert key.id in world.owner.keys
 
 
 def test_the_slower_of_two_processes_gives_way() -> None:

@@ -64,3 +64,22 @@ def test_several_questions_have_each_their_time() -> None:
     one.line.answer(one.line.held[0], one.record)
     assert one.line.link.next_deadline() is None
     assert [pong.ping_id for pong in one.heard(Pong)] == [1]
+
+
+def test_every_question_of_a_chain_has_the_whole_time() -> None:
+    world = World()
+    world.hold = (KeyNeeded, BindRequested)
+    record = temporary_record(bound=False)
+    world.owner.keys[record.key.id] = record
+    one = Puppet(world.dial(), record)
+    msg_id, seq_no = one.number()
+    one.line.frame(one.seal(ContainedMessage(msg_id, seq_no, binding_request(one, msg_id))))
+    for asked, key_id in enumerate((record.key.id, PERMANENT_KEY.id)):
+        assert one.line.link.next_deadline() == START + 20 * asked + 30
+        world.pass_time(20)
+        one.line.answer(one.line.held[-1], world.owner.keys[key_id])
+    assert one.line.link.next_deadline() == START + 40 + 30
+    assert isinstance(one.line.held[-1], BindRequested)
+    world.pass_time(29)
+    one.line.answer(one.line.held[-1], Binding.MADE)
+    assert one.results(msg_id) == [BOOL_TRUE]

@@ -8,7 +8,7 @@ from ..._bind import BindEvidence, BindVerdict, NextStep, answer_of, judge, requ
 from ..._errors import ExchangeRefused, SecurityError
 from ..._events import BindRefused, ConnectionClosed, KeyBound
 from ..._ground import id_from_bytes
-from ..._keys import Slot, SlotState, renewal_time
+from ..._keys import Backoff, Slot, SlotState, renewal_time
 from ..._questions import BindingRequired, PermanentKey, PermanentKeyRequired, PermanentKeySuspected, Verdict
 from ..._session import Item, RpcError
 from ..._wire import BindingRequest, seal_binding
@@ -82,10 +82,10 @@ def bind_answered(state: ClientState, slot: Slot, result: bytes | RpcError) -> N
     try:
         error = answer_of(result)
     except SecurityError:
-        _refused(state, slot, judge(None, _evidence(state), now=state.now, delay=state.backoff.failed()))
+        _refused(state, slot, judge(None, _evidence(state), now=state.now, delay=_delay(state)))
         return
     if error is not None:
-        _refused(state, slot, judge(error, _evidence(state), now=state.now, delay=state.backoff.failed()))
+        _refused(state, slot, judge(error, _evidence(state), now=state.now, delay=_delay(state)))
         return
     _bound(state, slot)
 
@@ -150,6 +150,11 @@ def _evidence(state: ClientState) -> BindEvidence:
         clock_certain=state.clock.certain,
         refusals=state.refusals + 1,
     )
+
+
+def _delay(state: ClientState) -> float:
+    """Grows with every refusal in a row; other proofs of life do not count."""
+    return Backoff(state.config.retry, failures=state.refusals).failed()
 
 
 def _in_flight(slot: Slot | None) -> bool:

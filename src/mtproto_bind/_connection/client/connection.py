@@ -179,7 +179,10 @@ class ClientConnection:
         return state.calls.add(body, after=tuple(after), updates=updates, repeat=repeat, give_up_at=give_up_at)
 
     def cancel(self, call_id: CallId, now: float) -> None:
-        """Nobody waits for this call any more: no event follows. It may run all the same if it was sent."""
+        """Nobody waits for this call any more: no event follows. It may run all the same if it was sent.
+
+        Calls that were to follow it wait for it no longer.
+        """
         self._state.at(now)
         self._state.calls.end(call_id)
 

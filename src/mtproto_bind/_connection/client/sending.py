@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..._calls import wrap
+from ..._calls import Call, wrap
 from ..._ground import id_from_bytes
 from ..._keys import Slot, SlotState
 from ..._session import Item
@@ -96,10 +96,18 @@ def _calls(state: ClientState, slot: Slot) -> Iterator[Item]:
         return
     api = None if slot.introduced else state.config.api
     for call in state.calls.waiting():
+        if _waits_for_another_session(state, slot, call):
+            continue
         body = wrap(call, state.calls, api)
         msg_id, seq_no = slot.session.reserve(state.server_time)
         state.calls.left(call.id, msg_id)
         yield Item(body=body, content_related=True, keep=True, about=call.id, numbered=(msg_id, seq_no))
+
+
+def _waits_for_another_session(state: ClientState, slot: Slot, call: Call) -> bool:
+    """A predecessor is under way in the session of a key that drains: invokeAfterMsgs can name only messages of its own."""
+    before = [state.calls.get(one) for one in call.after]
+    return any(one is not None and one.msg_id is not None and slot.session.sent.get(one.msg_id) is None for one in before)
 
 
 def _takes_calls(state: ClientState, slot: Slot) -> bool:

@@ -10,7 +10,7 @@ from functools import partial
 from attrs import frozen
 
 from ..._crypto import Side
-from ..._errors import Check, Scope, SecurityError, require
+from ..._errors import Check, SecurityError, require
 from ..._questions import KeyNeeded, StoredKey
 from ..._session import REPLY, UNASKED, Item, Received, Unrolled, constructor_id, time_of, unroll
 from ..._tl import (
@@ -75,8 +75,6 @@ def _open(connection: Link, record: StoredKey, frame: bytes) -> None:
     try:
         _check(one, opened, unrolled, prepared, connection.now)
     except SecurityError as error:
-        if error.scope is not Scope.MESSAGE:
-            raise
         _refuse(one, opened, prepared, error, connection.now)
         return
     # all or nothing has been decided; now the effects

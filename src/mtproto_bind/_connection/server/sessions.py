@@ -177,5 +177,5 @@ class Sessions:
             limits=config.limits,
             timeouts=config.timeouts,
         )
-        salts = ServerSalts(self._salt_secret, record.key.id, record.first_salt, record.created_at, config.crypto)
+        salts = ServerSalts(self._salt_secret, record.key.id, record.first_salt, record.created_at)
         return ServerSession(session, salts, unique_id=id_from_bytes(config.entropy(8)))
