@@ -9,6 +9,7 @@ from kit.keys import SERVER_KEY
 from mtproto_bind import (
     NEED_DATA,
     CallReceived,
+    Check,
     ClientConnection,
     Computation,
     ConnectionClosed,
@@ -21,7 +22,7 @@ from mtproto_bind import (
     TransportEnded,
 )
 from mtproto_bind.testing import CheapCrypto, Owner, SeededEntropy, make_client_config, make_server_config
-from mtproto_bind.testing.hostile import Breach, HostileClient, HostileServer
+from mtproto_bind.testing.hostile import Breach, HostileClient, HostileServer, Role
 
 START = 1_800_000_000.25
 ROUND = 0.05
@@ -31,6 +32,18 @@ MANY_ROUNDS = 60
 DC = DataCenter(2)
 QUERY = bytes.fromhex("2d7a1f0e")
 """Some query that nobody knows; four bytes, so that its result leaves padding to be shortened."""
+
+
+def choosing(**given: Any) -> Breach:
+    """No breach, but these choices, which the specification leaves open: ``dh_gen__fails=True`` for ``dh_gen.fails``."""
+    return Breach(
+        check=Check.NONCE,
+        by=Role.SERVER,
+        how="in no way",
+        point="nothing",
+        alter=lambda value, _earlier: value,
+        given={name.replace("__", "."): value for name, value in given.items()},
+    )
 
 
 class ClientRun:
@@ -139,3 +152,23 @@ class ServerRun:
                 self.owner.ran.append(event.body)
                 link.send_result(event, self.owner.handle_call(event.body), self.now)
         return True
+
+
+def hostile_pair(
+    server_breach: Breach | None = None, client_breach: Breach | None = None, **changes: Any
+) -> tuple[HostileServer, HostileClient]:
+    """Both hostile peers against each other, to the end; ``changes`` are the client's."""
+    now = START
+
+    def clock() -> float:
+        nonlocal now
+        now += ROUND
+        return now
+
+    common: dict[str, Any] = {"clock": clock, "crypto": CheapCrypto()}
+    server = HostileServer(SERVER_KEY, server_breach, entropy=SeededEntropy(b"server"), **common)
+    client = HostileClient(SERVER_KEY.public, client_breach, entropy=SeededEntropy(b"client"), **common, **changes)
+    for _ in range(MANY_ROUNDS):
+        server.receive(client.data_to_send())
+        client.receive(server.data_to_send())
+    return server, client

@@ -35,7 +35,7 @@ class Breach:
     """What is altered, in words."""
     point: str
     alter: Callable[[Any, Mapping[str, Any]], Any] = field(repr=False)
-    given: Mapping[str, Any] = field(factory=dict)
+    given: Mapping[str, Any] = field(factory=dict, hash=False)
     variant: str = ""
     """Tells the ways to break one rule apart; the plainest one has none."""
     says: str = ""

@@ -15,7 +15,6 @@ from ..._crypto import AuthKey, Side, aes_v1, msg_key_v1
 from ..._ground import id_from_bytes, id_to_bytes
 from ..._limits import Limits
 from ..._tl import (
-    SERVICE,
     BadMsgNotification,
     BadServerSalt,
     BindAuthKeyInner,
@@ -29,7 +28,7 @@ from ..._tl import (
     read_container,
 )
 from ..._wire import key_id_of, open_sealed
-from .peer import Complaint, Peer, Session, Steps, describe
+from .peer import Complaint, Peer, Session, Steps, describe, read
 
 __all__ = ["Agreed", "Calling"]
 
@@ -131,7 +130,7 @@ class Calling(Peer):
             opened = open_sealed(frame, session.key, Side.SERVER, self._crypto)
             if opened.session_id != session.id or not opened.msg_id & ODD:
                 raise Complaint("a message of another session, or with an id that no server gives")
-            answered = [self._hear(message) for message in self._messages(opened.msg_id, opened.seq_no, opened.body)]
+            answered = [self._hear(session, message) for message in self._messages(opened.msg_id, opened.seq_no, opened.body)]
             if msg_ids & set(answered):
                 return
 
@@ -145,17 +144,17 @@ class Calling(Peer):
             self._to_acknowledge.append(msg_id)
         yield body
 
-    def _hear(self, body: bytes) -> int | None:
+    def _hear(self, session: Session, body: bytes) -> int | None:
         """The message of ours that is answered or refused, if it is one."""
-        if SERVICE.name_of(body) is None:
-            self.heard.append("update")
-            return None
-        message = SERVICE.read_whole(body)
-        self.heard.append(describe(message))
+        message = read(body)
+        self.heard.append(describe(message) if message is not None else "update")
         match message:
             case RpcResult(req_msg_id, _):
                 return req_msg_id
-            case BadServerSalt() | BadMsgNotification():
+            case BadServerSalt():
+                session.salt = message.new_server_salt
+                return message.bad_msg_id
+            case BadMsgNotification():
                 return message.bad_msg_id
             case _:
                 return None

@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 from attrs import define
 
 from ..._crypto import AuthKey, Crypto, Entropy, Side, aes_v2, msg_key_large_v2
-from ..._errors import RemoteProtocolError
+from ..._errors import RemoteProtocolError, UnexpectedMessage
 from ..._ground import id_to_bytes
 from ..._limits import Limits
-from ..._tl import BOOL_FALSE, BOOL_TRUE, SERVICE, BadMsgNotification, MsgContainer, RpcError, RpcResult, TLObject
+from ..._tl import API, BOOL_FALSE, BOOL_TRUE, SERVICE, BadMsgNotification, MsgContainer, RpcError, RpcResult, TLObject
 from ..._wire import ServerTransport, Stream, Transport, pack_plain, transport_error
 from .breach import Breach
 
@@ -194,9 +194,18 @@ def describe(message: TLObject) -> str:
 
 def describe_result(result: bytes) -> str:
     """What an rpc_result holds, in a few words."""
-    known = {BOOL_TRUE: "boolTrue", BOOL_FALSE: "boolFalse"}
-    if SERVICE.name_of(result) == "rpc_error":
-        error = SERVICE.read_whole(result)
-        if isinstance(error, RpcError):
-            return f"rpc_error {error.error_code} {error.error_message.decode('utf-8', 'replace')}"
-    return known.get(result, "rpc_result")
+    match read(result):
+        case RpcError(code, text):
+            return f"rpc_error {code} {text.decode('utf-8', 'replace')}"
+        case _:
+            return {BOOL_TRUE: "boolTrue", BOOL_FALSE: "boolFalse"}.get(result, "rpc_result")
+
+
+def read(body: bytes) -> TLObject | None:
+    """A service message, or a query that is known here; None for anything else."""
+    for schema in (SERVICE, API):
+        try:
+            return schema.read_whole(body)
+        except UnexpectedMessage:
+            continue
+    return None

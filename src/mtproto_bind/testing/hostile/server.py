@@ -100,15 +100,17 @@ class HostileServer(Serving):
         )
 
     def _script(self) -> Steps[None]:
-        nonce: bytes | None = None
+        steps = self._idle()
         while True:
             try:
-                if nonce is None:
-                    nonce = yield from self._beginning()
-                yield from self._exchange(nonce)
-                nonce = None
+                yield from steps
+                steps = self._idle()
             except Restart as restart:
-                nonce = restart.nonce
+                steps = self._exchange(restart.nonce)
+
+    def _idle(self) -> Steps[None]:
+        message = yield from self._next()
+        raise Complaint(f"{message.constructor.name} where req_pq was awaited")
 
     def _exchange(self, nonce: bytes) -> Steps[None]:
         """One handshake, from the second message on: https://core.telegram.org/mtproto/auth_key"""
@@ -196,16 +198,15 @@ class HostileServer(Serving):
 
     # ---- what is awaited
 
-    def _beginning(self) -> Steps[bytes]:
-        """The nonce of a new handshake; whatever comes under a key is served meanwhile."""
-        try:
-            yield from self._request(ReqPQ, b"")
-        except Restart as restart:
-            return restart.nonce
-        raise Complaint("a handshake does not begin with req_pq")
-
     def _request(self, kind: type[M], nonce: bytes) -> Steps[M]:
         """The next request of the handshake ``nonce``."""
+        message = yield from self._next()
+        if isinstance(message, kind) and getattr(message, "nonce", None) == nonce:
+            return message
+        raise Complaint(f"{message.constructor.name} where {kind.constructor.name} was awaited, or another nonce")
+
+    def _next(self) -> Steps[TLObject]:
+        """The next request in the clear that begins nothing; what comes under a key is served meanwhile."""
         while True:
             frame = yield
             if key_id_of(frame):
@@ -217,9 +218,7 @@ class HostileServer(Serving):
             self.heard.append(message.constructor.name)
             if isinstance(message, ReqPQ | ReqPQMulti):
                 raise Restart(message.nonce)
-            if isinstance(message, kind) and getattr(message, "nonce", None) == nonce:
-                return message
-            raise Complaint(f"{message.constructor.name} where {kind.constructor.name} was awaited")
+            return message
 
     def _open(self, request: ReqDHParams) -> InnerData:
         """encrypted_data, in the form of today or in that of before 2021."""

@@ -14,7 +14,6 @@ from ..._crypto import AuthKey, Side
 from ..._ground import id_from_bytes
 from ..._limits import Limits
 from ..._tl import (
-    API,
     BOOL_TRUE,
     SERVICE,
     BadMsgNotification,
@@ -43,7 +42,7 @@ from ..._tl import (
     unpack,
 )
 from ..._wire import BindingInner, Opened, encode_transport_error, key_id_of, open_binding, open_sealed
-from .peer import Complaint, Peer, Session
+from .peer import Complaint, Peer, Session, read
 
 __all__ = ["UPDATE", "Known", "Serving"]
 
@@ -53,10 +52,6 @@ ID_TOO_LOW, WRONG_SALT = 16, 48
 """https://core.telegram.org/mtproto/service_messages_about_messages#notice-of-ignored-error-message"""
 UPDATE = bytes.fromhex("7eaf17e3")
 """``updatesTooLong#e317af7e = Updates``, the shortest of all updates."""
-WRAPPERS = InvokeWithLayer | InitConnection | InvokeAfterMsg | InvokeAfterMsgs | InvokeWithoutUpdates
-WRAPPER_NAMES = {
-    kind.constructor.name for kind in (InvokeWithLayer, InitConnection, InvokeAfterMsg, InvokeAfterMsgs, InvokeWithoutUpdates)
-}
 
 
 @frozen
@@ -104,31 +99,23 @@ class Serving(Peer):
         return self._sessions[name]
 
     def _receive(self, session: Session, msg_id: int, body: bytes) -> None:
-        if SERVICE.name_of(body) is None:
-            self._query(session, msg_id, body)
-            return
-        message = SERVICE.read_whole(body)
-        self.heard.append(message.constructor.name)
+        message = read(body)
+        self.heard.append(message.constructor.name if message is not None else "call")
         match message:
             case Ping(ping_id) | PingDelayDisconnect(ping_id):
                 pong = Pong(msg_id=msg_id, ping_id=ping_id)
                 self._tell("pong", session, pong.to_bytes(), REPLY, content_related=False)
             case GetFutureSalts():
                 self._tell("future_salts", session, self._salts(msg_id, session), REPLY, content_related=False)
+            case BindTempAuthKey():
+                self._verify(session, msg_id, message)
+                self.bound[session.key.id] = message.perm_auth_key_id
+                result = RpcResult(req_msg_id=msg_id, result=self._twist("bind_result.result", BOOL_TRUE))
+                self._tell("bind_result", session, result.to_bytes(), REPLY, content_related=True)
+            case _ if SERVICE.name_of(body) is None:
+                self._answer_call(session, msg_id, body)
             case _:
                 pass
-
-    def _query(self, session: Session, msg_id: int, body: bytes) -> None:
-        self.heard.append(API.name_of(body) or "call")
-        if API.name_of(body) != BindTempAuthKey.constructor.name:
-            self._answer_call(session, msg_id, body)
-            return
-        request = API.read_whole(body)
-        if isinstance(request, BindTempAuthKey):
-            self._verify(session, msg_id, request)
-            self.bound[session.key.id] = request.perm_auth_key_id
-        result = RpcResult(req_msg_id=msg_id, result=self._twist("bind_result.result", BOOL_TRUE))
-        self._tell("bind_result", session, result.to_bytes(), REPLY, content_related=True)
 
     def _verify(self, session: Session, msg_id: int, request: BindTempAuthKey) -> None:
         """A client that binds wrongly is told so, in our own words."""
@@ -204,13 +191,12 @@ def _messages(opened: Opened) -> list[tuple[int, bytes]]:
 def _peeled(body: bytes) -> bytes:
     """A query out of all its wrappers, in whatever order they are."""
     while True:
-        if SERVICE.name_of(body) == GzipPacked.constructor.name:
-            packed = SERVICE.read_whole(body)
-            if isinstance(packed, GzipPacked):
-                body = unpack(packed.packed_data, limit=Limits().unpacked)
-        elif API.name_of(body) in WRAPPER_NAMES:
-            wrapped = API.read_whole(body)
-            if isinstance(wrapped, WRAPPERS):
-                body = wrapped.query
-        else:
-            return body
+        match read(body):
+            case GzipPacked(packed):
+                body = unpack(packed, limit=Limits().unpacked)
+            case (
+                InvokeWithLayer() | InitConnection() | InvokeAfterMsg() | InvokeAfterMsgs() | InvokeWithoutUpdates()
+            ) as wrapper:
+                body = wrapper.query
+            case _:
+                return body
