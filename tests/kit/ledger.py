@@ -130,12 +130,15 @@ def _naming(check: Check) -> frozenset[str]:
 
 @cache
 def _texts() -> tuple[tuple[str, str], ...]:
-    """Every test function of the files that hold checks, with its text (without its parameters)."""
+    """Every test function of the files that hold checks, with its text and that of the tables of its file."""
     found = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         place = path.relative_to(ROOT).as_posix()
         if place.startswith(HOLDING):
             source = path.read_text(encoding="utf-8")
-            functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-            found += [(f"{place}::{node.name}", ast.get_source_segment(source, node) or "") for node in functions]
+            nodes = ast.parse(source).body
+            functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+            assigned = [node for node in nodes if isinstance(node, ast.Assign | ast.AnnAssign)]
+            tables = "".join(ast.get_source_segment(source, node) or "" for node in assigned)
+            found += [(f"{place}::{each.name}", f"{ast.get_source_segment(source, each)}{tables}") for each in functions]
     return tuple(found)
