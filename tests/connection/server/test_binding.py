@@ -9,20 +9,21 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from kit.puppet import DAY, KEYS, PERMANENT_KEY, START, Puppet, World, permanent_record, temporary_record
+from kit.binders import ENDS, bind, hold_bind, request, unbound
+from kit.puppet import KEYS, PERMANENT_KEY, START, Puppet, World, permanent_record, temporary_record
 from mtproto_bind import (
+    UNAVAILABLE,
     AuthKey,
     Binding,
-    BindingRequest,
     BindRequested,
-    BindTempAuthKey,
     CallReceived,
+    Check,
     ConnectionClosed,
     KeyBound,
     KeyNeeded,
+    Limits,
     Question,
     RpcError,
-    seal_binding,
 )
 from mtproto_bind._tl import (
     BOOL_TRUE,
@@ -36,52 +37,12 @@ from mtproto_bind._tl import (
     PingDelayDisconnect,
     pack,
 )
-from mtproto_bind.testing import CheapCrypto, Owner, SeededEntropy
+from mtproto_bind.testing import Owner
 
 QUERY = bytes.fromhex("2d7a1f0e00000000")
 INVALID = RpcError(400, "ENCRYPTED_MESSAGE_INVALID").to_bytes()
 STRANGER = AuthKey(bytes(range(1, 256)) + b"\0")
-ENDS = int(START) + DAY
 NAMES = dict.fromkeys(("device_model", "system_version", "app_version", "system_lang_code", "lang_pack", "lang_code"), b"x")
-
-
-def unbound(owner: Owner | None = None, **limits: Any) -> Puppet:
-    """A temporary key that is not bound, and the permanent key at its owner's."""
-    record = temporary_record(bound=False)
-    return Puppet(World(permanent_record(), record, owner=owner, **limits).dial(), record)
-
-
-def binding(one: Puppet, holder: int, *, key: AuthKey = PERMANENT_KEY, **inner: int) -> bytes:
-    """The 104 bytes; ``inner`` is what they say otherwise than they should."""
-    fields: dict[str, int] = {
-        "perm_auth_key_id": key.id,
-        "temp_auth_key_id": one.record.key.id,
-        "temp_session_id": one.session_id,
-        "nonce": 77,
-        "msg_id": holder,
-        "expires_at": ENDS,
-        **inner,
-    }
-    return seal_binding(BindingRequest(**fields), key, entropy=SeededEntropy(b"seal"), crypto=CheapCrypto())
-
-
-def request(one: Puppet, holder: int, *, outer: dict[str, Any] | None = None, **inner: Any) -> bytes:
-    """The call; ``outer`` is what it says otherwise."""
-    fields = {
-        "perm_auth_key_id": inner.get("key", PERMANENT_KEY).id,
-        "nonce": 77,
-        "expires_at": ENDS,
-        "encrypted_message": binding(one, holder, **inner),
-    }
-    return BindTempAuthKey(**{**fields, **(outer or {})}).to_bytes()
-
-
-def bind(one: Puppet, *, outer: dict[str, Any] | None = None, **inner: Any) -> bytes:
-    """Ask for a binding; the answer."""
-    msg_id, seq_no = one.number()
-    one.line.frame(one.seal(ContainedMessage(msg_id, seq_no, request(one, msg_id, outer=outer, **inner))))
-    [answer] = one.results(msg_id)
-    return answer
 
 
 def test_bound() -> None:
@@ -289,3 +250,97 @@ def test_a_binding_whose_stream_ended_meanwhile_may_come_again() -> None:
         one.line = one.world.dial()
         one.repeat(message)
         assert one.results(msg_id) == [BOOL_TRUE]
+
+
+@pytest.mark.parametrize("held", [BindRequested, KeyNeeded])
+def test_a_store_that_fails_leaves_the_binding_unsaid(held: type[Question[Any]]) -> None:
+    """Not even an acknowledgement leaves: the client would not send it again."""
+    one = unbound()
+    one.say(GetFutureSalts(num=1))
+    before = len(one.heard())
+    one.world.hold = (held,)
+    message = hold_bind(one)
+    one.line.frame(one.seal(message))
+    one.line.answer(one.line.held[0], UNAVAILABLE)
+    assert one.line.told(ConnectionClosed) == [ConnectionClosed(error=None)]
+    assert one.line.codes == []
+    assert len(one.heard()) == before
+    one.world.hold = ()
+    one.line = one.world.dial()
+    one.repeat(message)
+    assert one.results(message.msg_id) == [BOOL_TRUE]
+
+
+def test_a_double_of_an_answered_binding_gets_the_answer_again() -> None:
+    one = unbound()
+    message = hold_bind(one)
+    one.contain(message)
+    one.repeat(message)
+    assert one.results(message.msg_id) == [BOOL_TRUE] * 2
+    assert len(one.line.told(KeyBound)) == 1
+
+
+def test_calls_behind_the_binding_may_be_anything() -> None:
+    """They wait for it, even where the owner takes his time; those before it are refused."""
+    one = unbound()
+    one.world.hold = (BindRequested,)
+    early, message, late = one.hold(QUERY), hold_bind(one), one.hold(QUERY)
+    one.contain(early, message, late)
+    [question] = one.line.held
+    assert one.line.told(CallReceived) == []
+    one.line.answer(question, one.world.owner.answer(question))
+    assert [call.msg_id for call in one.line.told(CallReceived)] == [late.msg_id]
+    assert one.results(early.msg_id) == [RpcError(401, "AUTH_KEY_PERM_EMPTY").to_bytes()]
+
+
+def test_bound_to_another_key_while_the_owner_is_asked() -> None:
+    one = unbound()
+    one.world.owner.keys[STRANGER.id] = evolve(permanent_record(), key=STRANGER)
+    one.world.hold = (KeyNeeded,)
+    one.world.server.cache_key(one.record)
+    slow = hold_bind(one, key=STRANGER)
+    one.line.frame(one.seal(slow))
+    line, one.line = one.line, one.world.dial()
+    one.world.hold = ()
+    assert bind(one) == BOOL_TRUE
+    line.answer(line.held[0], one.world.owner.keys[STRANGER.id])
+    one.line.run()
+    assert one.results(slow.msg_id) == [RpcError(400, "TEMP_AUTH_KEY_ALREADY_BOUND").to_bytes()]
+
+
+def test_a_key_that_leaves_the_cache_meanwhile_is_bound_all_the_same() -> None:
+    one = unbound(limits=Limits(keys=1))
+    first, second = hold_bind(one), hold_bind(one)
+    one.contain(first, second)
+    assert one.results() == [BOOL_TRUE] * 2
+    one.say(QUERY)
+    assert len(one.line.told(CallReceived)) == 1
+
+
+def test_a_key_in_use_again_before_its_time_was_over_keeps_its_sessions() -> None:
+    records = [temporary_record(name, bound=False) for name in range(2)]
+    line = World(permanent_record(), *records).dial()
+    one, other = (Puppet(line, record) for record in records)
+    assert [bind(each) for each in (one, other, one)] == [BOOL_TRUE] * 3
+    line.world.pass_time(11)
+    sessions = line.world.server.sessions
+    assert sessions.find(one.record.key.id, one.session_id) is not None
+    assert sessions.find(other.record.key.id, other.session_id) is None
+
+
+def test_refusals_are_all_alike() -> None:
+    """Nobody learns which field was wrong: the same messages of the same lengths."""
+    ways: list[dict[str, Any]] = [{"nonce": OTHER}, {"temp_session_id": OTHER}, {"key": STRANGER}, {"outer": {"nonce": OTHER}}]
+    heard = []
+    for way in ways:
+        one = unbound()
+        bind(one, **way)
+        heard.append([(type(each.thing), len(each.body)) for each in one.heard()])
+    assert heard == [heard[0]] * len(ways)
+
+
+def test_the_owner_is_told_which_rule_was_broken_in_the_end() -> None:
+    one = unbound(limits=Limits(bind_refusals=1))
+    bind(one, temp_session_id=OTHER)
+    [closed] = one.line.told(ConnectionClosed)
+    assert closed.error.check is Check.BIND_SESSION

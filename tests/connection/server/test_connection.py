@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -231,21 +230,20 @@ def test_a_plain_message_before_the_handshake_is_no_fault() -> None:
 def transcript() -> bytes:
     """A stream with everything in it: a handshake's first step, calls, a container, and a breach at the end."""
     one = Puppet(World().dial())
-    things = [pack_plain(0, ReqPQMulti(nonce=bytes(16)).to_bytes()), one.seal(one.hold(QUERY)), one.seal(one.hold(Ping(ping_id=1)))]
-    things += [one.seal(one.hold(QUERY)), pack_plain(0, ReqPQMulti(nonce=bytes(16)).to_bytes()), bytes(24)]
-    for thing in things:
-        one.line.end.send(thing)
+    probe = pack_plain(0, ReqPQMulti(nonce=bytes(16)).to_bytes())
+    said = [one.seal(one.hold(thing)) for thing in (QUERY, Ping(ping_id=1), QUERY)]
+    for frame in (probe, *said, probe, bytes(24)):
+        one.line.end.send(frame)
     return one.line.end.data_to_send()
 
 
 TRANSCRIPT = transcript()
 
 
-def replay(cuts: list[int]) -> tuple[list[Any], bytes]:
-    """What is told and what is written, where the stream comes in these pieces."""
+def replay(cuts: list[int]) -> tuple[list[str], bytes]:
+    """What is told (errors have no equality but their text) and what is written, where the stream comes in these pieces."""
     world = World()
     line = world.dial()
-    written = bytearray()
     for begin, end in pairwise([0, *sorted(cuts), len(TRANSCRIPT)]):
         line.link.receive_data(TRANSCRIPT[begin:end], START)
         while (event := line.link.next_event()) is not NEED_DATA:
@@ -253,8 +251,7 @@ def replay(cuts: list[int]) -> tuple[list[Any], bytes]:
                 line.link.answer(event, world.owner.answer(event), START)
             else:
                 line.events.append(event)
-    written += line.link.data_to_send(START)
-    return line.events, bytes(written)
+    return [repr(event) for event in line.events], line.link.data_to_send(START)
 
 
 @given(st.lists(st.integers(0, len(TRANSCRIPT)), max_size=12))
@@ -264,7 +261,8 @@ def test_however_the_stream_is_cut(cuts: list[int]) -> None:
     """The same events, and with the same entropy the same bytes."""
     events, written = replay(cuts)
     assert (events, written) == replay([])
-    assert [type(event) for event in events] == [CallReceived, CallReceived, ConnectionClosed]
+    assert [event.partition("(")[0] for event in events] == ["CallReceived", "CallReceived", "ConnectionClosed"]
+    assert len(written) > 300
 
 
 def test_handshakes_and_sealed_messages_share_a_stream() -> None:

@@ -10,6 +10,7 @@ from attrs import evolve
 from kit.keys import SERVER_KEY
 from kit.puppet import CRYPTO, START, Line, World, permanent_record
 from mtproto_bind import (
+    UNAVAILABLE,
     Check,
     Computation,
     ConnectionClosed,
@@ -21,7 +22,6 @@ from mtproto_bind import (
     KeyOffered,
     Limits,
     MalformedMessage,
-    UNAVAILABLE,
     ProvenPrimes,
     Question,
     SecurityError,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from kit.puppet import START, Puppet, World
-from mtproto_bind import CallReceived, ConnectionClosed, KeyNeeded
-from mtproto_bind._tl import MsgsAck, Ping, Pong
+from kit.binders import hold_bind, unbound
+from kit.puppet import PERMANENT_KEY, START, Puppet, World
+from mtproto_bind import Binding, BindRequested, CallReceived, ConnectionClosed, KeyNeeded
+from mtproto_bind._tl import BOOL_TRUE, MsgsAck, Ping, Pong
 
 QUERY = bytes.fromhex("2d7a1f0e00000000")
 
@@ -67,14 +68,12 @@ def test_several_questions_have_each_their_time() -> None:
 
 
 def test_every_question_of_a_chain_has_the_whole_time() -> None:
-    world = World()
+    one = unbound()
+    world = one.world
     world.hold = (KeyNeeded, BindRequested)
-    record = temporary_record(bound=False)
-    world.owner.keys[record.key.id] = record
-    one = Puppet(world.dial(), record)
-    msg_id, seq_no = one.number()
-    one.line.frame(one.seal(ContainedMessage(msg_id, seq_no, binding_request(one, msg_id))))
-    for asked, key_id in enumerate((record.key.id, PERMANENT_KEY.id)):
+    message = hold_bind(one)
+    one.line.frame(one.seal(message))
+    for asked, key_id in enumerate((one.record.key.id, PERMANENT_KEY.id)):
         assert one.line.link.next_deadline() == START + 20 * asked + 30
         world.pass_time(20)
         one.line.answer(one.line.held[-1], world.owner.keys[key_id])
@@ -82,4 +81,4 @@ def test_every_question_of_a_chain_has_the_whole_time() -> None:
     assert isinstance(one.line.held[-1], BindRequested)
     world.pass_time(29)
     one.line.answer(one.line.held[-1], Binding.MADE)
-    assert one.results(msg_id) == [BOOL_TRUE]
+    assert one.results(message.msg_id) == [BOOL_TRUE]
