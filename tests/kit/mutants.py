@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 
 from attrs import frozen
@@ -25,18 +26,19 @@ from mtproto_bind import Check
 
 @frozen
 class Place:
-    """One ``require`` statement: the file below ``src/mtproto_bind``, its first and last line, and the rule."""
+    """One call of ``require``: the file below ``src/mtproto_bind``, where the call begins and ends, and the rule."""
 
     file: str
-    first: int
-    last: int
-    column: int
+    line: int
+    start: int
+    end: int
+    """Bytes from the beginning of the file."""
     check: Check
-    value: str | None
-    """The source of the condition where the call stands inside an expression, which must keep its value."""
+    condition: str
+    """The source of what is required."""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.first} {self.check.name}"
+        return f"{self.file}:{self.line} {self.check.name}"
 
 
 def places() -> list[Place]:
@@ -45,28 +47,27 @@ def places() -> list[Place]:
 
 
 def _places_in(path: Path) -> Iterator[Place]:
-    source = path.read_text(encoding="utf-8")
-    for statement in ast.walk(ast.parse(source)):
-        if not isinstance(statement, ast.Expr | ast.Assign):
-            continue
-        call = statement.value
+    source = path.read_bytes()
+    lines = source.splitlines(keepends=True)
+    starts = [0, *accumulate(len(line) for line in lines)]
+    for call in ast.walk(ast.parse(source)):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "require":
-            checks = [each for each in call.args if isinstance(each, ast.Attribute) and getattr(each.value, "id", "") == "Check"]
-            check = checks[0].attr
-            kept = None
-            if isinstance(statement, ast.Assign):
-                target = ast.get_source_segment(source, statement.targets[0])
-                kept = f"{target} = {ast.get_source_segment(source, call.args[0])}"
-            last = statement.end_lineno or statement.lineno
-            yield Place(str(path.relative_to(SOURCES)), statement.lineno, last, statement.col_offset, Check[check], kept)
+            [check] = [
+                each.attr for each in call.args if isinstance(each, ast.Attribute) and getattr(each.value, "id", "") == "Check"
+            ]
+            start = starts[call.lineno - 1] + call.col_offset
+            end = starts[(call.end_lineno or call.lineno) - 1] + (call.end_col_offset or 0)
+            condition = ast.get_source_segment(source.decode(), call.args[0]) or ""
+            yield Place(path.relative_to(SOURCES).as_posix(), call.lineno, start, end, Check[check], condition)
 
 
 def delete(place: Place, tree: Path) -> None:
-    """Put ``pass``, or the bare condition, where the call stood."""
+    """Put the bare condition where the call stood: it is still computed, and nobody looks at it."""
     path = tree / place.file
-    lines = path.read_text(encoding="utf-8").split("\n")
-    lines[place.first - 1 : place.last] = [" " * place.column + (place.value or "pass")] + [""] * (place.last - place.first)
-    path.write_text("\n".join(lines), encoding="utf-8")
+    source = path.read_bytes()
+    # as many lines as before, so that an error names the line that it is about
+    filling = "\n" * (source[place.start : place.end].count(b"\n") - place.condition.count("\n"))
+    path.write_bytes(source[: place.start] + f"({place.condition}{filling})".encode() + source[place.end :])
 
 
 def is_killed(place: Place, tests: tuple[str, ...]) -> bool:
