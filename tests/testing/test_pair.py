@@ -154,3 +154,16 @@ def test_questions_can_be_left_open() -> None:
     pair = make_pair(client={"permanent_key": PendingKey()})
     pair.run_until(PermanentKeyRequired)
     assert len(pair.client.open_questions) == 1
+
+
+def test_a_client_that_hangs_up_hears_no_more() -> None:
+    """What the server wrote meanwhile is lost with the stream; what the client wrote last still arrives."""
+    pair = bound_pair()
+    pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(0.06)
+    assert pair.owner.ran == [OTHER_QUERY]
+    pair.client.close(pair.client_now)
+    pair.run(1)
+    assert not pair.events(CallAnswered)
+    assert pair.events(ConnectionClosed)
+    assert pair.link is None

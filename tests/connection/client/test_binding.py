@@ -21,6 +21,7 @@ from mtproto_bind import (
     ExternalKey,
     KeyBound,
     KeyCreated,
+    KeyExpired,
     KeyKind,
     NextStep,
     PendingKey,
@@ -390,3 +391,13 @@ def test_refused_again_and_again_it_waits_longer_and_longer() -> None:
     at = [told.at for told in pair.told if isinstance(told.event, BindRefused)]
     waits = [later - earlier for earlier, later in pairwise(at)]
     assert waits == pytest.approx([1, 2, 4, 8, 16], abs=1.5)
+
+
+def test_a_key_that_ends_while_its_binding_is_out() -> None:
+    pair = make_pair(client={"temporary_lifetime": 5})
+    pair.run(20, lambda each: each.client.status.next_key_state == "BINDING")
+    pair.network.end(pair.streams)
+    pair.run(6)
+    assert [event.key_id for event in pair.events(KeyExpired)]
+    assert not pair.events(CallFailed)
+    pair.run_until(KeyBound, 200)
