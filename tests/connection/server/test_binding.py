@@ -34,6 +34,7 @@ from mtproto_bind._tl import (
     InvokeAfterMsg,
     InvokeWithLayer,
     InvokeWithoutUpdates,
+    MsgsAck,
     PingDelayDisconnect,
     pack,
 )
@@ -61,6 +62,19 @@ def test_bound_again_is_bound() -> None:
     # also for a key that another process has bound
     other = Puppet(World(permanent_record(), temporary_record()).dial())
     assert bind(other) == BOOL_TRUE
+
+
+def test_the_permanent_key_is_asked_for_once() -> None:
+    one = unbound()
+    one.world.server.cache_key(one.record)
+    one.world.hold = (KeyNeeded,)
+    message = hold_bind(one)
+    one.line.frame(one.seal(message))
+    [question] = one.line.held
+    assert question.key_id == PERMANENT_KEY.id
+    one.line.answer(question, permanent_record())
+    assert bind(one) == BOOL_TRUE
+    assert one.line.held == [question]
 
 
 WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
@@ -224,15 +238,16 @@ def test_the_owner_has_the_last_word() -> None:
     assert not one.line.told(KeyBound)
 
 
-def test_refused_again_and_again_the_stream_ends() -> None:
+@pytest.mark.parametrize(("owner", "outer"), [(Refusing(), {}), (Owner(), {"nonce": 5})], ids=["by the owner", "for a fault"])
+def test_refused_again_and_again_the_stream_ends(owner: Owner, outer: dict[str, Any]) -> None:
     """Telegram Desktop binds thousands of times in seconds otherwise."""
-    for one in (unbound(owner=Refusing()), unbound()):
-        answers = [bind(one, outer={"nonce": 5}) for _ in range(4)]
-        assert not one.line.told(ConnectionClosed)
-        answers.append(bind(one, outer={"nonce": 5}))
-        assert answers == [INVALID] * 5, "the last answer leaves too"
-        assert len(one.line.told(ConnectionClosed)) == 1
-        assert one.line.codes == []
+    one = unbound(owner=owner)
+    answers = [bind(one, outer=outer) for _ in range(4)]
+    assert not one.line.told(ConnectionClosed)
+    answers.append(bind(one, outer=outer))
+    assert answers == [INVALID] * 5, "the last answer leaves too"
+    assert len(one.line.told(ConnectionClosed)) == 1
+    assert one.line.codes == []
 
 
 def test_a_binding_whose_stream_ended_meanwhile_may_come_again() -> None:
@@ -257,14 +272,18 @@ def test_a_store_that_fails_leaves_the_binding_unsaid(held: type[Question[Any]])
     """Not even an acknowledgement leaves: the client would not send it again."""
     one = unbound()
     one.say(GetFutureSalts(num=1))
-    before = len(one.heard())
     one.world.hold = (held,)
     message = hold_bind(one)
-    one.line.frame(one.seal(message))
+    one.contain(message)
+    one.world.server.send_update(one.record.key.id, one.session_id, QUERY, START)
+    one.line.run()
+    before = len(one.heard())
+    assert one.heard()[-1].body == QUERY, "there would have been company"
     one.line.answer(one.line.held[0], UNAVAILABLE)
     assert one.line.told(ConnectionClosed) == [ConnectionClosed(error=None)]
     assert one.line.codes == []
     assert len(one.heard()) == before
+    assert not one.heard(MsgsAck)
     one.world.hold = ()
     one.line = one.world.dial()
     one.repeat(message)

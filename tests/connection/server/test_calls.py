@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from kit.puppet import Puppet, World, permanent_record, temporary_record
-from mtproto_bind import CallReceived, ConnectionClosed, Limits, LocalProtocolError, RpcError
+from mtproto_bind import UNAVAILABLE, CallReceived, ConnectionClosed, KeyNeeded, Limits, LocalProtocolError, RpcError
 from mtproto_bind._tl import (
     GzipPacked,
     HelpGetConfig,
@@ -17,6 +17,7 @@ from mtproto_bind._tl import (
     InvokeAfterMsg,
     InvokeWithLayer,
     InvokeWithoutUpdates,
+    MsgsAck,
     pack,
 )
 
@@ -94,3 +95,45 @@ def test_a_call_is_answered_once() -> None:
     assert one.results(msg_id) == [RpcError(400, "BAD").to_bytes()]
     with pytest.raises(LocalProtocolError, match="answered already"):
         one.line.link.send_result(call, QUERY, one.world.now)
+
+
+def key_as_two_processes_see_it() -> Puppet:
+    """This process remembers the key as it was made; another one has bound it meanwhile."""
+    one = Puppet(World().dial())
+    one.world.server.cache_key(temporary_record(bound=False))
+    return one
+
+
+def test_a_key_that_another_process_has_bound_is_bound() -> None:
+    one = key_as_two_processes_see_it()
+    msg_id = one.say(QUERY)
+    assert [call.body for call in one.line.told(CallReceived)] == [QUERY]
+    one.world.pass_time(11)
+    assert one.heard(MsgsAck) == [MsgsAck(msg_ids=(msg_id,))]
+    # and that is remembered
+    one.world.hold = (KeyNeeded,)
+    one.say(QUERY)
+    assert len(one.line.told(CallReceived)) == 2
+
+
+def test_a_key_that_the_owner_has_no_more_calls_nothing() -> None:
+    one = key_as_two_processes_see_it()
+    one.world.hold = (KeyNeeded,)
+    msg_id = one.say(QUERY)
+    one.line.answer(one.line.held[0], None)
+    assert one.results(msg_id) == [NOT_BOUND]
+    assert one.line.told(CallReceived) == []
+
+
+def test_a_call_whose_stream_ends_while_the_owner_is_asked_may_come_again() -> None:
+    one = key_as_two_processes_see_it()
+    one.world.hold = (KeyNeeded,)
+    message = one.hold(QUERY)
+    one.contain(message)
+    one.line.answer(one.line.held[0], UNAVAILABLE)
+    assert one.line.told(ConnectionClosed) == [ConnectionClosed(error=None)]
+    assert not one.heard(MsgsAck)
+    one.world.hold = ()
+    one.line = one.world.dial()
+    one.repeat(message)
+    assert [call.msg_id for call in one.line.told(CallReceived)] == [message.msg_id]

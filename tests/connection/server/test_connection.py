@@ -28,7 +28,7 @@ from mtproto_bind import (
     Transport,
 )
 from mtproto_bind._crypto import Factor
-from mtproto_bind._tl import Ping, PingDelayDisconnect, Pong, ReqPQMulti
+from mtproto_bind._tl import Ping, PingDelayDisconnect, Pong, ReqPQMulti, RpcDropAnswer
 from mtproto_bind._wire import pack_plain
 from mtproto_bind.testing import make_server_config
 
@@ -216,6 +216,35 @@ def test_a_late_answer_of_the_owner_for_a_session_begun_anew_goes_nowhere() -> N
     one.line.link.send_result(call, QUERY, START)
     one.line.run()
     assert one.results(call.msg_id) == []
+
+
+def test_a_call_may_take_long() -> None:
+    """So long that the memory of doubles has forgotten it."""
+    one = Puppet(World(limits=Limits(doubles=4)).dial())
+    msg_id = one.say(QUERY)
+    for _ in range(9):
+        one.say(Ping(ping_id=1))
+    [call] = one.line.told(CallReceived)
+    assert one.line.link.send_result(call, QUERY, START) is one.line.link
+    one.line.run()
+    assert one.results(msg_id) == [QUERY]
+
+
+def test_an_answer_leaves_where_its_session_speaks_now() -> None:
+    one = Puppet(World().dial())
+    for _ in range(4):
+        one.say(QUERY)
+    first, (a, b, c, d) = one.line, one.line.told(CallReceived)
+    assert first.link.send_result(a, QUERY, START) is first.link
+    one.line = one.world.dial()
+    one.say(RpcDropAnswer(req_msg_id=d.msg_id), seq_no=9)
+    assert first.link.send_error(b, 400, "BAD", START) is one.line.link
+    assert first.link.send_result(d, QUERY, START) is None, "nobody wants it"
+    one.line.lose()
+    assert first.link.send_result(c, QUERY, START) is None
+    one.line = one.world.dial()
+    one.say(Ping(ping_id=1))
+    assert len(one.results(c.msg_id)) == 1
 
 
 def test_a_plain_message_before_the_handshake_is_no_fault() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kit.binders import hold_bind, unbound
 from kit.puppet import PERMANENT_KEY, START, Puppet, World
-from mtproto_bind import Binding, BindRequested, CallReceived, ConnectionClosed, KeyNeeded
+from mtproto_bind import Binding, BindRequested, CallReceived, ConnectionClosed, KeyNeeded, Transport
 from mtproto_bind._tl import BOOL_TRUE, MsgsAck, Ping, Pong
 
 QUERY = bytes.fromhex("2d7a1f0e00000000")
@@ -38,6 +38,11 @@ def test_a_clock_that_steps_back_takes_deadlines_and_acknowledgements_along() ->
     assert one.heard(MsgsAck) == []
     one.world.pass_time(2)
     assert len(one.heard(MsgsAck)) == 1
+
+
+def test_a_stream_is_given_up_even_if_nobody_asks_what_happens_on_it() -> None:
+    world = World()
+    assert world.server.accept(Transport.detect(), "peer", START).next_deadline() == START + 60
 
 
 def test_an_owner_that_does_not_answer_costs_the_stream_and_nothing_else() -> None:

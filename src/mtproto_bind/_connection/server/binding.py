@@ -38,11 +38,12 @@ class Asker:
     def forget(self) -> None:
         """The stream ended while the owner was asked: the request may come again, as it was."""
         self.session.session.doubles.forget(self.msg_id)
-        self.session.session.acks.drop(self.msg_id)
 
 
 def bind(connection: Link, asker: Asker, request: BindTempAuthKey) -> None:
     """Verify the request, ask the owner to bind, and answer."""
+    # the answer acknowledges it; until then nothing does
+    asker.session.session.acks.drop(asker.msg_id)
     known = connection.server.cached_key(request.perm_auth_key_id)
     if known is not None:
         _verify(connection, asker, request, known)

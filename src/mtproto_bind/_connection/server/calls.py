@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ..._errors import Check, MalformedMessage, SecurityError, UnexpectedMessage, require
 from ..._events import CallReceived
 from ..._handshake import KeyKind
-from ..._questions import StoredKey
+from ..._questions import KeyNeeded, StoredKey
 from ..._session import Received, RpcError, constructor_id
 from ..._tl import API, BindTempAuthKey
 from .binding import Asker, bind
@@ -33,11 +35,31 @@ def receive_query(connection: Link, record: StoredKey, one: ServerSession, messa
     if request is not None:
         bind(connection, Asker(record, one, message.msg_id), request)
         return
-    try:
-        _let_through(connection.server.current(record), query)
-    except SecurityError:
-        one.answer(message.msg_id, NOT_BOUND.to_bytes())
+    known = connection.server.current(record)
+    if _may_call(known, query):
+        _hand_on(connection, record, one, message, query)
         return
+
+    def found(answer: StoredKey | None, _now: float) -> None:
+        # another process may have bound the key since it was remembered here
+        if answer is not None:
+            connection.server.cache_key(answer)
+        try:
+            require(_may_call(answer or known, query), Check.UNBOUND_CALL)
+        except SecurityError:
+            one.answer(message.msg_id, NOT_BOUND.to_bytes())
+            return
+        one.session.acks.add(message.msg_id, connection.now)
+        _hand_on(connection, record, one, message, query)
+
+    # what is not decided is not acknowledged
+    one.session.acks.drop(message.msg_id)
+    question = KeyNeeded(number=connection.asked.next_number(), key_id=record.key.id)
+    connection.ask(question, found, undo=partial(one.session.doubles.forget, message.msg_id))
+
+
+def _hand_on(connection: Link, record: StoredKey, one: ServerSession, message: Received, query: Query) -> None:
+    """To the owner, unless he has too many of this session already."""
     if len(one.running) >= connection.server.config.limits.unacknowledged:
         one.answer(message.msg_id, TOO_MUCH.to_bytes())
         return
@@ -62,7 +84,7 @@ def _read_binding(query: Query) -> BindTempAuthKey | None:
     return request if isinstance(request, BindTempAuthKey) else None
 
 
-def _let_through(record: StoredKey, query: Query) -> None:
+def _may_call(record: StoredKey, query: Query) -> bool:
     """A temporary key that is not bound calls only what it may, whatever it is wrapped in."""
-    free = record.kind is KeyKind.PERMANENT or record.bound_to is not None
-    require(free or constructor_id(query.body) in ALLOWED_UNBOUND, Check.UNBOUND_CALL)
+    bound = record.kind is KeyKind.PERMANENT or record.bound_to is not None
+    return bound or constructor_id(query.body) in ALLOWED_UNBOUND

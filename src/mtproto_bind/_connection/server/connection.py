@@ -118,15 +118,19 @@ class ServerConnection:
 
     # ---- answers of the owner
 
-    def send_result(self, call: CallReceived, body: bytes, now: float) -> None:
-        """Answer ``call`` with a boxed TL object. Raises LocalProtocolError where it was answered already."""
-        self._link.at(now)
-        self._answer_call(call, body)
+    def send_result(self, call: CallReceived, body: bytes, now: float) -> ServerConnection | None:
+        """Answer ``call`` with a boxed TL object, on whichever stream its session speaks now.
 
-    def send_error(self, call: CallReceived, code: int, message: str, now: float) -> None:
-        """Answer ``call`` with an rpc_error. Raises LocalProtocolError where it was answered already."""
+        Returns the connection whose ``data_to_send`` is to be written: nearly always this one. None: the answer is kept for
+        the session's next stream. Raises LocalProtocolError where it was answered already.
+        """
         self._link.at(now)
-        self._answer_call(call, RpcError(code, message).to_bytes())
+        return self._answer_call(call, body)
+
+    def send_error(self, call: CallReceived, code: int, message: str, now: float) -> ServerConnection | None:
+        """Answer ``call`` with an rpc_error; the rest is as in :meth:`send_result`."""
+        self._link.at(now)
+        return self._answer_call(call, RpcError(code, message).to_bytes())
 
     def close(self, now: float) -> None:
         """End the stream; keys and sessions stay."""
@@ -173,19 +177,17 @@ class ServerConnection:
         else:
             self._link.timers.clear(FRAME)
 
-    def _answer_call(self, call: CallReceived, body: bytes) -> None:
+    def _answer_call(self, call: CallReceived, body: bytes) -> ServerConnection | None:
         session = self._link.server.sessions.find(call.key_id, call.session_id)
-        if session is None:
-            # the session was forgotten meanwhile, and nobody waits any more
-            return
-        if call.msg_id not in session.running:
-            # where the id is not even known, the session was forgotten and begun again meanwhile
-            if session.session.doubles.knows(call.msg_id):
+        if session is None or call.msg_id not in session.running:
+            if session is not None and session.session.doubles.knows(call.msg_id):
                 raise LocalProtocolError(f"call {call.msg_id:016x} has been answered already")
-            return
+            # the session was forgotten meanwhile, and perhaps begun anew: nobody waits any more
+            return None
         del session.running[call.msg_id]
         if call.msg_id in session.dropped:
             # rpc_drop_answer has answered it
             session.dropped.discard(call.msg_id)
-            return
+            return None
         session.answer(call.msg_id, body)
+        return session.stream.face if session.stream is not None else None
