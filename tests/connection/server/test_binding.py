@@ -290,13 +290,17 @@ def test_a_store_that_fails_leaves_the_binding_unsaid(held: type[Question[Any]])
     assert one.results(message.msg_id) == [BOOL_TRUE]
 
 
-def test_a_double_of_an_answered_binding_gets_the_answer_again() -> None:
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_double_of_an_answered_binding_gets_the_answer_again(elsewhere: bool) -> None:
     one = unbound()
     message = hold_bind(one)
     one.contain(message)
+    if elsewhere:
+        one.line.lose()
+        one.line = one.world.dial()
     one.repeat(message)
     assert one.results(message.msg_id) == [BOOL_TRUE] * 2
-    assert len(one.line.told(KeyBound)) == 1
+    assert sum(len(line.told(KeyBound)) for line in one.world.lines) == 1
 
 
 def test_calls_behind_the_binding_may_be_anything() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kit.binders import hold_bind, unbound
 from kit.puppet import PERMANENT_KEY, START, Puppet, World
 from mtproto_bind import Binding, BindRequested, CallReceived, ConnectionClosed, KeyNeeded, Transport
-from mtproto_bind._tl import BOOL_TRUE, MsgsAck, Ping, Pong
+from mtproto_bind._tl import BOOL_TRUE, MsgsAck, Ping, PingDelayDisconnect, Pong
 
 QUERY = bytes.fromhex("2d7a1f0e00000000")
 
@@ -38,6 +38,10 @@ def test_a_clock_that_steps_back_takes_deadlines_and_acknowledgements_along() ->
     assert one.heard(MsgsAck) == []
     one.world.pass_time(2)
     assert len(one.heard(MsgsAck)) == 1
+    one.say(PingDelayDisconnect(ping_id=0, disconnect_delay=75))
+    one.world.now -= 3600
+    one.line.link.handle_timeout(one.world.now)
+    assert one.line.link.next_deadline() == one.world.now + 75
 
 
 def test_a_stream_is_given_up_even_if_nobody_asks_what_happens_on_it() -> None:
@@ -55,7 +59,9 @@ def test_an_owner_that_does_not_answer_costs_the_stream_and_nothing_else() -> No
     one.world.pass_time(31)
     assert one.line.told(ConnectionClosed) == [ConnectionClosed(error=None)]
     assert one.line.codes == []
+    assert one.line.link.open_questions == ()
     one.line.answer(question, one.record)
+    assert len(one.world.server.sessions) == 0, "the answer came too late"
     one.world.hold = ()
     one.line = one.world.dial()
     one.say(Ping(ping_id=2))

@@ -130,8 +130,6 @@ class Link:
                 self.stream.send(encode_transport_error(code))
             self.last_words = self.stream.data_to_send()
         self.asked.withdraw_all()
-        self.todo.clear()
-        self.timers = Timers()
         for session in tuple(self.sessions.values()):
             self.detach(session)
             session.resend = True
