@@ -137,8 +137,8 @@ def _texts() -> tuple[tuple[str, str], ...]:
         if place.startswith(HOLDING):
             source = path.read_text(encoding="utf-8")
             nodes = ast.parse(source).body
-            functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+            functions = [node for node in nodes if isinstance(node, ast.FunctionDef) and node.name.startswith("test")]
             assigned = [node for node in nodes if isinstance(node, ast.Assign | ast.AnnAssign)]
-            tables = "".join(ast.get_source_segment(source, node) or "" for node in assigned)
-            found += [(f"{place}::{each.name}", f"{ast.get_source_segment(source, each)}{tables}") for each in functions]
+            tables = "\n".join(ast.get_source_segment(source, node) or "" for node in assigned)
+            found += [(f"{place}::{each.name}", f"{ast.get_source_segment(source, each)}\n{tables}") for each in functions]
     return tuple(found)
