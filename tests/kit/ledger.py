@@ -124,7 +124,7 @@ def holding(check: Check) -> tuple[str, ...]:
 @cache
 def _naming(check: Check) -> frozenset[str]:
     """The test functions whose text names ``check``."""
-    word = re.compile(rf"\bCheck\.{check.name}\b")
+    word = re.compile(rf"\b{check.name}\b")
     return frozenset(name for name, text in _texts() if word.search(text))
 
 
