@@ -74,12 +74,12 @@ def test_only_what_is_configured_is_taken(start: bytes, framing: Framing) -> Non
     assert detect(start, Transport.detect([framing])) is framing
     with pytest.raises(SecurityError, match=rf"DETECTION.*\({framing.value}\)"):
         detect(start, Transport.detect(others))
-    with pytest.raises(SecurityError, match=f"DETECTION.*{framing.value} without obfuscation"):
+    with pytest.raises(SecurityError, match=rf"DETECTION.*{framing.value} without obfuscation"):
         detect(start, Transport.detect(obfuscated_only=True))
 
 
 def test_no_header_is_awaited_where_none_is_taken() -> None:
-    with pytest.raises(SecurityError, match="DETECTION.*none of the plain transports"):
+    with pytest.raises(SecurityError, match=r"DETECTION.*none of the plain transports"):
         detect(RANDOM[:8], Transport().awaited())
 
 
