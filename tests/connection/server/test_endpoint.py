@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from kit.keys import SERVER_KEY
 from kit.pairs import make_pair
 from kit.puppet import DAY, KEYS, PERMANENT_KEY, START, Puppet, World, permanent_record, temporary_record
-from mtproto_bind import KeyBound, KeyNeeded, Limits, Secret, Server
+from mtproto_bind import AuthKey, KeyBound, KeyNeeded, Limits, Secret, Server
 from mtproto_bind._tl import BadServerSalt, Ping, Pong
 from mtproto_bind.testing import make_server_config
 
@@ -32,8 +33,11 @@ def test_the_cache_has_an_end_and_the_owner_is_asked_again() -> None:
     for name in range(3):
         one.cache_key(temporary_record(name))
     assert [one.cached_key(KEYS[name].id) is not None for name in range(3)] == [False, True, True]
+    one.cache_key(temporary_record(2))
+    assert one.cached_key(KEYS[1].id) is not None, "what is there already needs no room"
     one.cache_key(temporary_record(1))
-    assert one.cached_key(KEYS[2].id) is not None
+    one.cache_key(temporary_record(0))
+    assert [one.cached_key(KEYS[name].id) is not None for name in range(3)] == [True, True, False]
 
 
 def test_an_expired_key_is_forgotten_with_its_sessions() -> None:
@@ -52,13 +56,16 @@ def test_an_expired_key_is_forgotten_with_its_sessions() -> None:
 def test_keys_that_come_and_go_leave_nothing_behind() -> None:
     """A hostile client makes keys all day; what is remembered of them stays within the ceiling."""
     one = server(keys=4)
-    for number in range(500):
-        record = temporary_record(number % 8, lifetime=100.0)
+    for number in range(1, 100):
+        record = evolve(temporary_record(), key=AuthKey(bytes([number]) * 256), expires_at=START + 100 + number)
         one.cache_key(record)
-        one.bound(record, number, START)
-    assert len(one._keys) <= 4
-    assert len(one._bound) <= 8
-    assert len(one._endings) <= 64
+        one.bound(record, number % 7, START)
+    assert len(one._keys) == 4
+    assert len(one._bound) <= 4
+    assert len(one._endings) <= 9
+    # those that are still there end in their time
+    one.handle_timeout(START + 100 + 97)
+    assert len(one._keys) == 2
 
 
 def test_handshakes_have_their_deadline_too() -> None:
