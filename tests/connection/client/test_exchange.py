@@ -143,6 +143,23 @@ def test_the_result_of_arithmetic_can_break_a_rule_too() -> None:
     pair.run_until(KeyBound)
 
 
+def test_a_bad_end_between_two_streams_is_no_second_end() -> None:
+    pair = make_pair(network=Wiretap())
+    pair.hold = True
+    pair.run(1)
+    [factoring] = pair.held
+    pair.cut()
+    pair.run(0.1)
+    pair.client.answer(factoring, None, pair.client_now)
+    pair.run(0.1)
+    assert len(pair.events(TransportEnded)) == 1
+    assert pair.client.status.attempts == 1
+    pair.hold = False
+    pair.run_until(KeyBound)
+    first, second, _temporary = (query.nonce for query in queries(pair) if isinstance(query, ReqPQMulti))
+    assert first != second
+
+
 def test_refusals_are_errors_of_their_own() -> None:
     assert not issubclass(ExchangeRefused, SecurityError)
 

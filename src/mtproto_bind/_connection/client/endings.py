@@ -74,6 +74,9 @@ def _exchange_failed(state: ClientState, error: RemoteProtocolError) -> None:
 
 
 def _end(state: ClientState, error: RemoteProtocolError | None) -> None:
+    if state.stream is None:
+        # arithmetic that was finished between two streams came to a bad end; the owner is about to dial anyway
+        return
     retry_at = state.now + state.backoff.failed()
     state.timers.clear(Timer.EXCHANGE_AGAIN)
     state.hang_up()
