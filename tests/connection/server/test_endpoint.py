@@ -10,7 +10,7 @@ from kit.pairs import make_pair
 from kit.puppet import DAY, KEYS, PERMANENT_KEY, START, Puppet, World, permanent_record, temporary_record
 from mtproto_bind import AuthKey, KeyBound, KeyNeeded, Limits, Secret, Server
 from mtproto_bind._tl import BadServerSalt, Ping, Pong
-from mtproto_bind.testing import make_server_config
+from mtproto_bind.testing import ScriptedEntropy, make_server_config
 
 
 def server(**limits: int) -> Server:
@@ -93,6 +93,13 @@ def test_processes_that_share_the_secret_know_each_others_salts() -> None:
     other.salt = bad.new_server_salt
     other.say(Ping(ping_id=2))
     assert [pong.ping_id for pong in other.heard(Pong)] == [2]
+
+
+def test_a_secret_that_is_not_given_is_drawn() -> None:
+    script = ScriptedEntropy([bytes(32)])
+    Server(make_server_config(SERVER_KEY, entropy=script))
+    script.finish()
+    Server(make_server_config(SERVER_KEY, entropy=script, salt_secret=Secret(bytes(32))))
 
 
 def test_a_binding_is_known_to_all_streams() -> None:
