@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import random
 import shutil
 import subprocess
@@ -20,7 +19,7 @@ from attrs import frozen
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from kit.ledger import ROOT, SOURCES, holding
+from kit.ledger import ROOT, SOURCES, holding, plain_environment
 from mtproto_bind import Check
 
 
@@ -76,7 +75,7 @@ def is_killed(place: Place, tests: tuple[str, ...]) -> bool:
         tree = Path(folder) / "mtproto_bind"
         shutil.copytree(SOURCES, tree, ignore=shutil.ignore_patterns("__pycache__"))
         delete(place, tree)
-        environment = {**os.environ, "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = plain_environment(PYTHONPATH=folder, PYTHONDONTWRITEBYTECODE="1")
         asked = subprocess.run(
             [sys.executable, "-c", "import mtproto_bind; print(mtproto_bind.__file__)"],
             env=environment,
