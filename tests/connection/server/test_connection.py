@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kit.keys import SERVER_KEY
-from kit.puppet import START, Puppet, World
+from kit.puppet import START, Puppet, World, permanent_record, temporary_record
 from mtproto_bind import (
     NEED_DATA,
     UNAVAILABLE,
@@ -28,7 +28,7 @@ from mtproto_bind import (
     Transport,
 )
 from mtproto_bind._crypto import Factor
-from mtproto_bind._tl import Ping, PingDelayDisconnect, Pong, ReqPQMulti, RpcDropAnswer
+from mtproto_bind._tl import MsgsAck, Ping, PingDelayDisconnect, Pong, ReqPQMulti, RpcDropAnswer, RpcResult
 from mtproto_bind._wire import pack_plain
 from mtproto_bind.testing import make_server_config
 
@@ -90,7 +90,8 @@ def test_what_had_come_is_read_before_the_end() -> None:
     one.line.end.send(one.seal(one.hold(QUERY)))
     one.line.link.receive_data(one.line.end.data_to_send(), START)
     one.line.link.transport_lost(START)
-    one.line.link.receive_data(b"too late", START)
+    one.line.end.send(one.seal(one.hold(QUERY)))
+    one.line.link.receive_data(one.line.end.data_to_send(), START)
     one.line.run()
     assert [type(event) for event in one.line.events] == [CallReceived, ConnectionClosed]
 
@@ -216,6 +217,30 @@ def test_a_late_answer_of_the_owner_for_a_session_begun_anew_goes_nowhere() -> N
     one.line.link.send_result(call, QUERY, START)
     one.line.run()
     assert one.results(call.msg_id) == []
+
+
+def test_the_time_of_every_call_counts() -> None:
+    """A driver need not say handle_timeout first."""
+    one = Puppet(World(permanent_record(), temporary_record(0), temporary_record(1)).dial())
+    one.say(Ping(ping_id=1))
+    msg_id = one.say(QUERY)
+    link, world = one.line.link, one.world
+    world.now = START + 11
+    one.line.run()
+    assert one.heard(MsgsAck) == [MsgsAck(msg_ids=(msg_id,))], "data_to_send"
+    world.hold = (KeyNeeded,)
+    other = Puppet(world.dial(), temporary_record(1))
+    other.say(QUERY)
+    [question] = other.line.held
+    other.line.link.answer(question, temporary_record(1), START + 20)
+    assert isinstance(other.line.link.next_event(), CallReceived)
+    assert other.line.link.next_deadline() == START + 30, "answer"
+    [call] = one.line.told(CallReceived)
+    link.send_result(call, QUERY, START + 40)
+    link.close(START + 50)
+    one.line.run()
+    result = next(each for each in one.heard() if isinstance(each.thing, RpcResult))
+    assert result.msg_id >> 32 == int(START) + 50, "close"
 
 
 def test_a_call_may_take_long() -> None:

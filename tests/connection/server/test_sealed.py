@@ -506,6 +506,15 @@ def test_a_lower_id_is_announced_again() -> None:
     assert one.unique_id == two.unique_id
 
 
+def test_the_first_message_again_is_not_announced_again() -> None:
+    line = World().dial()
+    puppet = Puppet(line)
+    first = puppet.hold(QUERY)
+    puppet.contain(first)
+    puppet.repeat(first)
+    assert len(puppet.heard(NewSessionCreated)) == 1
+
+
 def test_a_session_made_anew_has_another_name() -> None:
     line, puppet = ready()
     Puppet(line, session_id=1).say(QUERY)

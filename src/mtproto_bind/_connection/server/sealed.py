@@ -135,11 +135,12 @@ def _refuse(one: ServerSession, opened: Opened, prepared: list[Prepared], error:
     if error.check is Check.SERVER_SALT:
         one.say(_reply(BadServerSalt(**bad, error_code=48, new_server_salt=one.salts.current(now))))
         return
-    code = CODES.get(error.check, 0)
     if error.check is Check.MSG_ID_WINDOW:
         code = 16 if time_of(opened.msg_id) < now else 17
     elif error.check is Check.SEQ_NO_ORDER:
         code = _disorder(one, opened, prepared)
+    else:
+        code = CODES[error.check]
     one.say(_reply(BadMsgNotification(**bad, error_code=code)))
 
 
