@@ -30,6 +30,8 @@ class Call:
     give_up_at: float | None
     msg_id: int | None = None
     """Under which it was sent; None while it waits."""
+    may_have_run: bool = False
+    """It goes out again although an earlier sending may have run, as ``repeat`` allows."""
     refused: int = 0
     """How often it was surely refused unrun, and goes out again."""
 
@@ -97,9 +99,12 @@ class Calls:
         while failing:
             one, why = failing.popleft()
             followers = self._followers.get(one, ())
-            if self.end(one) is None:
+            call = self.end(one)
+            if call is None:
                 continue
-            yield CallFailed(call_id=one, reason=why)
+            # an earlier sending of it may have run, whatever became of the last
+            unsure = call.may_have_run and isinstance(why, NotRun)
+            yield CallFailed(call_id=one, reason=OutcomeUnknown(why.why) if unsure and isinstance(why, NotRun) else why)
             not_run = NotRun(f"call {one}, which had to succeed first, has failed")
             failing.extend((follower, not_run) for follower in followers if follower in self._waiting)
 
@@ -119,6 +124,7 @@ class Calls:
         """Nobody knows whether it ran: it is told so, or repeated where the caller allows it."""
         call = self._calls.get(call_id)
         if call is not None and call.repeat:
+            self._calls[call_id] = evolve(call, may_have_run=True)
             yield from self.unrun(call_id, why)
         else:
             yield from self.failed(call_id, OutcomeUnknown(why))

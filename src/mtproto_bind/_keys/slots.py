@@ -64,6 +64,8 @@ class Slot:
     """The server has answered a call in which initConnection said who we are."""
     lost_once: bool = False
     """A -404 has come for this key while it was younger than a minute."""
+    refused: bool = False
+    """The server does not hold the key for bound any more."""
     resend: bool = False
     """The stream is new: what is unanswered leaves again."""
     sessions_seen: deque[int] = field(factory=lambda: deque(maxlen=SESSIONS_SEEN), repr=False)

@@ -32,6 +32,7 @@ class Sent:
     memory: int
     _kept: dict[int, Message] = field(factory=dict)
     _lately: dict[int, tuple[int, ...]] = field(factory=dict)
+    _containers: dict[int, tuple[int, ...]] = field(factory=dict)
     _by_about: dict[object, int] = field(factory=dict)
 
     def keep(self, message: Message) -> None:
@@ -43,7 +44,14 @@ class Sent:
         """``msg_id`` left; a container ``holds`` messages."""
         self._lately[msg_id] = holds
         while len(self._lately) > self.memory:
-            del self._lately[next(iter(self._lately))]
+            oldest = next(iter(self._lately))
+            held = self._lately.pop(oldest)
+            # a refusal names the container, for as long as one of its messages waits
+            if any(one in self._kept for one in held):
+                self._containers[oldest] = held
+        if len(self._containers) > self.memory:
+            waiting = self._containers.items()
+            self._containers = {one: held for one, held in waiting if any(each in self._kept for each in held)}
 
     def settle(self, msg_id: int) -> Message | None:
         """The message is answered or acknowledged: forget and return it; None: it is not kept."""
@@ -66,11 +74,11 @@ class Sent:
 
     def lately(self, msg_id: int) -> bool:
         """Whether a notification may name ``msg_id``."""
-        return msg_id in self._lately or msg_id in self._kept
+        return msg_id in self._lately or msg_id in self._kept or msg_id in self._containers
 
     def named_by(self, msg_id: int) -> tuple[Message, ...]:
         """The kept messages that a notification for ``msg_id`` is about: those of the container, or the one itself."""
-        ids = self._lately.get(msg_id) or (msg_id,)
+        ids = self._lately.get(msg_id) or self._containers.get(msg_id) or (msg_id,)
         return tuple(self._kept[one] for one in ids if one in self._kept)
 
     def all(self) -> tuple[Message, ...]:

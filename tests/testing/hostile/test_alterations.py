@@ -40,6 +40,7 @@ def test_one_field_of_the_last_message() -> None:
 
 
 def test_messages_of_a_container() -> None:
+    assert by.even_last(HELD, {}) == [HELD[1], (4, 0, 4, b"ackn")]
     assert by.same_ids(HELD, {}) == [HELD[0], (5, 1, 8, b"answered")]
     assert by.nested(HELD, {}) == [(5, 0, 8, MsgContainer(messages=()).to_bytes()), HELD[1]]
     crowd = by.crowded([(4 * 5000 + 1, 0, 4, b"ackn"), (4 * 5001 + 1, 1, 8, b"answered")], {})

@@ -50,7 +50,7 @@ def test_keys_and_sessions_go_on_from_stream_to_stream() -> None:
     assert second.bound is first.bound
     assert [event.body for event in done.of(CallAnswered)] == [QUERY, QUERY[::-1]]
     # no key was made anew, no session announced
-    assert second.heard == ["msgs_ack", "call"]
+    assert second.heard == ["msgs_ack", "ping", "call"]
 
 
 def test_calls_are_answered_as_they_are_handled() -> None:

@@ -18,7 +18,7 @@ from .endings import transport_error as transport_error_came
 from .exchange import again, receive_plain
 from .saved import restore, save
 from .sealed import receive_sealed
-from .sending import compose, flush_acks
+from .sending import compose, flush_acks, send_ping
 from .state import ClientState, Timer
 from .views import BoundKey, Status, bound_key, status
 from .waiting import next_deadline, pursue, time_frame, time_passed
@@ -77,6 +77,10 @@ class ClientConnection:
         again(state)
         for slot in state.keys.slots():
             slot.resend = True
+        if state.keys.current is not None:
+            # the server sends updates on the stream where it heard us last
+            send_ping(state, state.keys.current)
+            state.timers.set(Timer.IDLE, now + config.timeouts.idle)
         # a driver that was cancelled may have lost a question
         waiting = tuple(question for question in state.asked.questions if question not in state.events)
         if waiting:
@@ -172,6 +176,8 @@ class ClientConnection:
         state.at(now)
         if state.closed:
             raise LocalProtocolError("the connection is closed: no call can be made")
+        if not isinstance(body, bytes):
+            raise TypeError(f"a query is bytes, got {type(body).__name__}")
         if len(body) < 4 or len(body) % 4:
             raise ValueError(f"a query is a boxed TL object, a multiple of 4 bytes; got {len(body)}")
         if len(body) > state.config.limits.outgoing_message:
@@ -184,6 +190,7 @@ class ClientConnection:
         Calls that were to follow it wait for it no longer.
         """
         self._state.at(now)
+        self._state.forget_message(call_id)
         self._state.calls.end(call_id)
 
     # ---- keys

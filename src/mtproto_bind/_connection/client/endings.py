@@ -26,10 +26,12 @@ def stream_failed(state: ClientState, error: RemoteProtocolError) -> None:
 def transport_error(state: ClientState, code: int) -> None:
     """A bare transport error. Nobody has signed it, so it never costs a permanent key."""
     error = TransportErrorReceived(code)
-    slot = state.keys.current or state.keys.next
+    # an error can be about a key only where nothing left under another
+    [key_id] = state.sealed_since_proof if len(state.sealed_since_proof) == 1 else (0,)
+    slot = state.keys.find(key_id)
     circumstances = Circumstances(
         handshake_unanswered=state.exchange is not None and state.exchange.on_stream,
-        sealed_since_proof=state.sealed_since_proof,
+        sealed_since_proof=slot is not None,
         plain_since_proof=state.plain_since_proof,
         key_age=state.now - slot.made_at if slot is not None else 0.0,
         lost_once=slot is not None and slot.lost_once,
@@ -41,7 +43,7 @@ def transport_error(state: ClientState, code: int) -> None:
     if slot is not None and charged is Charge.TEMPORARY_KEY:
         state.tell(KeyExpired(key_id=slot.id))
         state.lose(slot, "the server does not know the temporary key")
-    elif slot is not None and state.sealed_since_proof and code == -404:
+    elif slot is not None and code == -404:
         slot.lost_once = True
     _end(state, error)
 

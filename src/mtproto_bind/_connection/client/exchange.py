@@ -44,12 +44,17 @@ def begin_exchange(state: ClientState, need: Need) -> None:
     else:
         purpose = Purpose(KeyKind.TEMPORARY, config.dc, config.temporary_lifetime)
     first = begin(purpose, state.tools)
-    state.exchange = Exchange(purpose=purpose, state=first, nonce=first.nonce, asked_at=state.now, told_at=(state.now, state.now))
+    state.exchange = Exchange(
+        purpose=purpose, state=first, nonce=first.nonce, began_at=state.now, asked_at=state.now, told_at=(state.now, state.now)
+    )
     _await_answer(state)
 
 
 def again(state: ClientState) -> None:
     """A new stream: the last query is sent again, as it was (the server remembers it for ten minutes)."""
+    if state.exchange is not None and state.now - state.exchange.began_at > state.config.timeouts.handshake_memory:
+        # the server has forgotten it
+        state.end_exchange()
     if state.exchange is not None and isinstance(state.exchange.state, Waiting):
         state.exchange.unsent = True
         state.exchange.asked_at = state.now

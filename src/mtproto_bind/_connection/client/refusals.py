@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..._crypto import Side
+from ..._errors import UnexpectedMessage
 from ..._events import SessionReset
 from ..._ground import id_from_bytes
 from ..._keys import Slot
@@ -13,8 +14,18 @@ from .state import ClientState
 
 __all__ = ["bad_message", "bad_salt"]
 
+MANY = 10
+"""Refusals in a row after which the stream is given up."""
 TOO_LOW, TOO_HIGH, TOO_OLD = 16, 17, 20
 """Codes of bad_msg_notification that say something about the time; the others about numbers that went wrong."""
+
+
+def _count(state: ClientState) -> None:
+    """A server that ignores whatever we send must not have us send it at the speed of the line."""
+    state.envelope_refusals += 1
+    if state.envelope_refusals > MANY:
+        state.envelope_refusals = 0
+        raise UnexpectedMessage(("an answer",), f"{MANY + 1} refusals in a row")
 
 
 def bad_salt(state: ClientState, slot: Slot, msg_id: int) -> None:
@@ -25,6 +36,7 @@ def bad_salt(state: ClientState, slot: Slot, msg_id: int) -> None:
             slot.session.sent.settle(message.msg_id)
         else:
             _take_back(state, slot, message, "refused for its salt")
+    _count(state)
 
 
 def bad_message(state: ClientState, slot: Slot, thing: BadMsgNotification, server_time: float) -> None:
@@ -39,6 +51,7 @@ def bad_message(state: ClientState, slot: Slot, thing: BadMsgNotification, serve
             slot.session.sent.settle(message.msg_id)
             state.abandon(message.about, False, why)
         return
+    _count(state)
     for message in refused:
         _take_back(state, slot, message, why)
     if thing.error_code != TOO_LOW:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..._errors import Check, require
-from ..._events import CallId, KeyExpired
+from ..._events import CallId
 from ..._keys import Slot
 from ..._session import Message, RpcError, read_result
 from ..._tl import RpcResult
@@ -19,8 +19,13 @@ STRANGERS = frozenset({"CONNECTION_NOT_INITED", "CONNECTION_LAYER_INVALID"})
 
 
 def result_came(state: ClientState, slot: Slot, thing: RpcResult) -> None:
-    """An rpc_result under the key of ``slot``. Raises SecurityError(RESULT_TARGET) where nothing waits for it."""
-    message = require(slot.session.sent.get(thing.req_msg_id), Check.RESULT_TARGET)
+    """An rpc_result under the key of ``slot``. Raises SecurityError(RESULT_TARGET) where nothing was asked."""
+    state.envelope_refusals = 0
+    message = slot.session.sent.get(thing.req_msg_id)
+    if message is None:
+        # the call was cancelled or given up, or had its answer already
+        require(slot.session.sent.lately(thing.req_msg_id), Check.RESULT_TARGET)
+        return
     result = read_result(thing.result, state.config.limits)
     slot.session.sent.settle(thing.req_msg_id)
     if isinstance(message.about, int):
@@ -37,9 +42,7 @@ def _call_answered(state: ClientState, slot: Slot, message: Message, call_id: Ca
     if result.message == UNBOUND and result.code == 401:
         # what went out beside this call is refused alike, but only this one is known to be
         state.abandon(call_id, message.times_sent == 1, result.message)
-        if slot is not state.keys.next:
-            state.tell(KeyExpired(key_id=slot.id))
-            state.lose(slot, result.message)
+        slot.refused = slot is not state.keys.next
     elif result.message in STRANGERS and state.config.api is not None:
         slot.introduced = False
         state.abandon(call_id, message.times_sent == 1, result.message)

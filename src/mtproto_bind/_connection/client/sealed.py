@@ -6,14 +6,15 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ..._errors import Check, Scope, SecurityError, require
-from ..._events import SessionReset, UpdateReceived
+from ..._events import KeyExpired, SessionReset, UpdateReceived
 from ..._keys import Slot
-from ..._session import Item, Received, constructor_id, time_of, unpacked, unroll
+from ..._session import Item, Received, Unrolled, constructor_id, time_of, unpacked, unroll
 from ..._tl import (
     SERVICE,
     BadMsgNotification,
     BadServerSalt,
     FutureSalts,
+    GetFutureSalts,
     MsgDetailedInfo,
     MsgNewDetailedInfo,
     MsgResendReq,
@@ -25,7 +26,7 @@ from ..._tl import (
     RpcResult,
     TLObject,
 )
-from ..._wire import Opened, key_id_of
+from ..._wire import key_id_of
 from .refusals import bad_message, bad_salt
 from .results import result_came
 from .state import ClientState
@@ -34,6 +35,7 @@ __all__ = ["receive_sealed"]
 
 OLDEST, NEWEST = 300, 30
 """Seconds before and after the server's time."""
+ASKED_FOR_SALTS = GetFutureSalts.constructor.id.to_bytes(4, "little")
 EXEMPT = frozenset({BadServerSalt.constructor.id, BadMsgNotification.constructor.id})
 """How a client learns the time."""
 
@@ -57,15 +59,21 @@ def on(
 
 def receive_sealed(state: ClientState, frame: bytes) -> None:
     """A sealed message. Raises SecurityError of scope STREAM for one that cannot be the server's."""
-    slot = require(state.keys.find(key_id_of(frame)), Check.KEY_KNOWN)
+    key_id = key_id_of(frame)
+    if key_id in state.gone_keys:
+        # an answer that comes late, when its key has drained
+        return
+    slot = require(state.keys.find(key_id), Check.KEY_KNOWN)
     opened = slot.session.open(frame)
     # a server's ids are odd, so that nobody can send us back what we sent
     require(opened.msg_id & 1, Check.MSG_ID_PARITY)
     unrolled = unroll(opened, state.config.limits)
-    state.proven()
+    for message in unrolled.messages:
+        require(message.msg_id & 1, Check.MSG_ID_PARITY)
     try:
-        _check_time(state, opened)
         _check_double(slot, opened.msg_id, opened.seq_no, state.now)
+        state.proven()
+        _check_time(state, unrolled)
     except SecurityError as error:
         state.drop(error)
         return
@@ -73,13 +81,16 @@ def receive_sealed(state: ClientState, frame: bytes) -> None:
     for message in unrolled.messages:
         try:
             if unrolled.is_container:
-                require(message.msg_id & 1, Check.MSG_ID_PARITY)
                 _check_double(slot, message.msg_id, message.seq_no, state.now)
             _receive(state, slot, message)
         except SecurityError as error:
             if error.scope is not Scope.MESSAGE:
                 raise
             state.drop(error)
+    if slot.refused and slot in state.keys.slots():
+        # every call in the message has been told first
+        state.tell(KeyExpired(key_id=slot.id))
+        state.lose(slot, "the server does not hold the key for bound")
 
 
 def _receive(state: ClientState, slot: Slot, message: Received) -> None:
@@ -95,10 +106,13 @@ def _receive(state: ClientState, slot: Slot, message: Received) -> None:
         handler(state, slot, message, thing)
 
 
-def _check_time(state: ClientState, opened: Opened) -> None:
+def _check_time(state: ClientState, unrolled: Unrolled) -> None:
     """The window holds once the clock is known; a notification is how we learn it, and names a message of ours instead."""
-    if state.clock.certain and constructor_id(opened.body) not in EXEMPT:
-        late = state.server_time - time_of(opened.msg_id)
+    if state.clock.certain and not any(constructor_id(message.body) in EXEMPT for message in unrolled.messages):
+        late = state.server_time - time_of(unrolled.msg_id)
+        if late < -NEWEST:
+            # it is the server's own: our idea of its clock is behind, and the next message tells better
+            state.clock = state.clock.doubted()
         require(-NEWEST <= late <= OLDEST, Check.MSG_ID_WINDOW, f"{late:.0f} s old")
 
 
@@ -151,10 +165,16 @@ def _on_ping(_state: ClientState, slot: Slot, message: Received, thing: Ping) ->
     slot.outbox.append(_service(Pong(msg_id=message.msg_id, ping_id=thing.ping_id)))
 
 
+@on(Pong)
+def _on_pong(state: ClientState, _slot: Slot, _message: Received, _thing: Pong) -> None:
+    state.envelope_refusals = 0
+
+
 @on(FutureSalts)
 def _on_future_salts(_state: ClientState, slot: Slot, _message: Received, thing: FutureSalts) -> None:
-    asked = slot.session.sent.settle(thing.req_msg_id)
-    require(asked is not None and asked.about == "salts", Check.FUTURE_SALTS_ASKED)
+    # we never ask: a salt that is refused brings the right one with it
+    asked = slot.session.sent.get(thing.req_msg_id)
+    require(asked is not None and asked.body[:4] == ASKED_FOR_SALTS, Check.FUTURE_SALTS_ASKED)
 
 
 @on(MsgsStateReq)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..._calls import Call, wrap
+from ..._events import CallId
 from ..._ground import id_from_bytes
 from ..._keys import Slot, SlotState
 from ..._session import Item
@@ -30,7 +31,7 @@ def compose(state: ClientState, stream: Stream) -> None:
 def flush_acks(state: ClientState, stream: Stream) -> None:
     """The connection closes: acknowledge what has come, so that the server does not repeat it."""
     for slot in tuple(state.keys.slots()):
-        if len(slot.session.acks):
+        if len(slot.session.acks) and slot.expires_at > state.server_time:
             _send(state, stream, slot, [_acks(slot)])
 
 
@@ -44,7 +45,7 @@ def send_ping(state: ClientState, slot: Slot) -> None:
 def _send(state: ClientState, stream: Stream, slot: Slot, items: list[Item]) -> None:
     for frame in slot.session.seal(items, salt=slot.salt, server_time=state.server_time):
         stream.send(frame)
-        state.sealed_since_proof = True
+        state.sealed_since_proof.add(slot.id)
         state.timers.set_if_unset(Timer.IDLE, state.now + state.config.timeouts.idle)
 
 
@@ -61,7 +62,7 @@ def _due(state: ClientState, slot: Slot) -> Iterator[list[Item]]:
     items = [*_again(state, slot), *slot.outbox, *_calls(state, slot)]
     slot.outbox.clear()
     deadline = slot.session.acks.deadline()
-    if len(slot.session.acks) and (items or (deadline is not None and deadline <= state.now)):
+    if len(slot.session.acks) and state.settled and (items or (deadline is not None and deadline <= state.now)):
         items.insert(0, _acks(slot))
     if items:
         yield items
@@ -95,8 +96,10 @@ def _calls(state: ClientState, slot: Slot) -> Iterator[Item]:
     if not state.settled or not _takes_calls(state, slot):
         return
     api = None if slot.introduced else state.config.api
+    held: set[CallId] = set()
     for call in state.calls.waiting():
-        if _waits_for_another_session(state, slot, call):
+        if held.intersection(call.after) or _waits_for_another_session(state, slot, call):
+            held.add(call.id)
             continue
         body = wrap(call, state.calls, api)
         msg_id, seq_no = slot.session.reserve(state.server_time)

@@ -12,7 +12,7 @@ from attrs import define, evolve, field
 from ..._calls import Calls
 from ..._config import ClientConfig
 from ..._errors import Check, SecurityError
-from ..._events import CallFailed, CallId, ConnectionClosed, NotRun, OutcomeUnknown
+from ..._events import CallId, ConnectionClosed, NotRun, OutcomeUnknown
 from ..._handshake import ClientTools, Purpose, State
 from ..._keys import Backoff, Keys, Slot
 from ..._questions import BindingRequired, Computation, Event, PermanentKeySuspected, Question
@@ -48,6 +48,8 @@ class Exchange:
     purpose: Purpose
     state: State
     nonce: bytes = field(repr=False)
+    began_at: float
+    """Our unix seconds."""
     asked_at: float
     """Our unix seconds when the present request was ready."""
     told_at: tuple[float, float]
@@ -74,8 +76,12 @@ class ClientState:
     exchange: Exchange | None = None
     finished_nonces: deque[bytes] = field(factory=lambda: deque(maxlen=8), repr=False)
     """Handshakes of before; an answer that comes late for one of them is of no interest."""
+    gone_keys: deque[int] = field(factory=lambda: deque(maxlen=8))
+    """Keys that have ended lately; what still comes under them is of no interest."""
     attempts: int = 0
     """Failed exchanges."""
+    envelope_refusals: int = 0
+    """Notifications in a row that a message of ours was ignored."""
     refusals: int = 0
     """Refused bindings in a row."""
     now: float = float("-inf")
@@ -85,7 +91,8 @@ class ClientState:
     lost: bool = False
     """The stream has ended; what it brought is still read."""
     last_words: bytes = field(default=b"", repr=False)
-    sealed_since_proof: bool = False
+    sealed_since_proof: set[int] = field(factory=set)
+    """The keys under which something left since the last authenticated message."""
     plain_since_proof: bool = False
     ping_out: bool = False
 
@@ -105,7 +112,10 @@ class ClientState:
                 slot.session.acks.shift(back)
                 slot.made_at += back
             if self.exchange is not None:
+                asked_at, told_at = self.exchange.told_at
+                self.exchange.told_at = (asked_at + back, told_at + back)
                 self.exchange.asked_at += back
+                self.exchange.began_at += back
             # the server's clock has not jumped
             self.clock = evolve(self.clock, offset=self.clock.offset - back).doubted() if self.clock.certain else self.clock
         self.now = now
@@ -130,7 +140,7 @@ class ClientState:
 
     def proven(self) -> None:
         """Something authenticated came: this stream and the key are good."""
-        self.sealed_since_proof = False
+        self.sealed_since_proof.clear()
         self.plain_since_proof = False
         self.ping_out = False
         self.backoff.succeeded()
@@ -147,9 +157,8 @@ class ClientState:
     def close(self, event: ConnectionClosed) -> None:
         """The end: every call is told what became of it, and nothing is sent any more."""
         for call in self.calls.all():
-            reason = NotRun("the connection was closed") if call.msg_id is None else OutcomeUnknown("the connection was closed")
-            self.calls.end(call.id)
-            self.tell(CallFailed(call_id=call.id, reason=reason))
+            why = "the connection was closed"
+            self.tell(self.calls.failed(call.id, NotRun(why) if call.msg_id is None else OutcomeUnknown(why)))
         self.asked.withdraw_all()
         self.end_exchange()
         self.timers = Timers()
@@ -170,7 +179,8 @@ class ClientState:
             self.last_words = self.stream.data_to_send()
         self.stream = None
         self.lost = False
-        self.sealed_since_proof = self.plain_since_proof = self.ping_out = False
+        self.sealed_since_proof.clear()
+        self.plain_since_proof = self.ping_out = False
         for name in (Timer.HANDSHAKE_ANSWER, Timer.BIND_ANSWER, Timer.FRAME, Timer.IDLE):
             self.timers.clear(name)
         if self.exchange is not None:
@@ -189,9 +199,17 @@ class ClientState:
             self.forget_binding(slot)
             self.asked.withdraw_kind(PermanentKeySuspected)
         self.keys.drop(slot)
+        self.gone_keys.append(slot.id)
         self.timers.clear(slot)
         for message in slot.session.sent.all():
             self.abandon(message.about, False, why)
+
+    def forget_message(self, call_id: CallId) -> None:
+        """The message of a call is not sent again, and its answer not awaited."""
+        call = self.calls.get(call_id)
+        for slot in self.keys.slots():
+            if call is not None and call.msg_id is not None:
+                slot.session.sent.settle(call.msg_id)
 
     def abandon(self, about: object, unrun: bool, why: str) -> None:
         """A message will have no answer any more."""

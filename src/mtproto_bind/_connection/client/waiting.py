@@ -96,4 +96,5 @@ def _give_up(state: ClientState, call_id: CallId) -> None:
     call = state.calls.get(call_id)
     why = "give_up_at has come"
     unsent = call is not None and call.msg_id is None
+    state.forget_message(call_id)
     state.tell(state.calls.failed(call_id, NotRun(why) if unsent else OutcomeUnknown(why)))

@@ -16,6 +16,7 @@ __all__ = [
     "changed",
     "crowded",
     "cut",
+    "even_last",
     "flipped",
     "frames_too_long",
     "nested",
@@ -90,6 +91,12 @@ def changed(place: int, change: Alter) -> Alter:
 def same_ids(messages: Held, _earlier: Mapping[str, Any]) -> Held:
     """The last message has the id of the first."""
     return [*messages[:-1], (messages[0][0], *messages[-1][1:])]
+
+
+def even_last(messages: Held, _earlier: Mapping[str, Any]) -> Held:
+    """The first message comes last, with an id that is divisible by four."""
+    first, *others = messages
+    return [*others, (first[0] - 1, *first[1:])]
 
 
 def crowded(messages: Held, _earlier: Mapping[str, Any]) -> Held:

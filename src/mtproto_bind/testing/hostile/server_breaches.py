@@ -121,6 +121,7 @@ SESSION: Final = (
     _broken(
         Check.MSG_ID_PARITY, "the same inside a container", "result.messages", by.changed(0, by.plus(-1)), "contained", CONTAINED
     ),
+    _broken(Check.MSG_ID_PARITY, "the same behind a result that is in order", "result.messages", by.even_last, "last", CONTAINED),
     _broken(Check.MSG_ID_SEEN, "an update twice", "update.frames", by.twice, "", UPDATE),
     _broken(Check.MSG_ID_SEEN, "two messages of one id in a container", "result.messages", by.same_ids, "contained", CONTAINED),
     _broken(Check.MSG_ID_WINDOW, "a result that is 400 seconds old", "result.msg_id", by.plus(-400 * by.SECOND)),
@@ -162,7 +163,8 @@ SESSION: Final = (
         ID_REFUSED,
     ),
     _broken(Check.RESULT_TARGET, "a result for a message that was never sent", "result.req_msg_id", by.plus(NEVER_SENT)),
-    _broken(Check.FUTURE_SALTS_ASKED, "future_salts that nobody asked for", "salts.unasked", by.to(True)),
+    _broken(Check.FUTURE_SALTS_ASKED, "future_salts that nobody asked for", "salts.unasked", by.to(NEVER_SENT)),
+    _broken(Check.FUTURE_SALTS_ASKED, "future_salts in answer to a call", "salts.unasked", by.to(0), "call"),
     _broken(Check.FRAME_LIMIT, "a frame longer than any message", "result.frames", by.frames_too_long),
     _broken(Check.FRAME_LIMIT, "an HTTP answer", "stream.beginning", by.to(b"HTTP/1.1 404 Not Found\r\n\r\n"), "http"),
     _broken(Check.BIND_RESULT, "boolFalse in answer to the binding", "bind_result.result", by.to(BOOL_FALSE)),

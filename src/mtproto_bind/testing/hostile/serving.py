@@ -138,8 +138,9 @@ class Serving(Peer):
     def _answer_call(self, session: Session, msg_id: int, body: bytes) -> None:
         if self._twist("plain.unasked", False):
             self._plain("plain", DHGenOk(*(self._entropy(16) for _ in range(3))))
-        if self._twist("salts.unasked", False):
-            self._tell("future_salts", session, self._salts(msg_id - 4, session), REPLY, content_related=False)
+        unasked = self._twist("salts.unasked", None)
+        if unasked is not None:
+            self._tell("future_salts", session, self._salts(msg_id + unasked, session), REPLY, content_related=False)
         if self._twist("update.sent", False):
             self._tell("update", session, UPDATE, UNASKED, content_related=True)
         if self._refuse(session, msg_id, self._twist("call.refused", "")):
