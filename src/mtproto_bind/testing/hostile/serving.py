@@ -138,7 +138,8 @@ class Serving(Peer):
     def _answer_call(self, session: Session, msg_id: int, body: bytes) -> None:
         if self._twist("plain.unasked", False):
             self._plain("plain", DHGenOk(*(self._entropy(16) for _ in range(3))))
-        unasked = self._twist("salts.unasked", None)
+        nothing: int | None = None
+        unasked = self._twist("salts.unasked", nothing)
         if unasked is not None:
             self._tell("future_salts", session, self._salts(msg_id + unasked, session), REPLY, content_related=False)
         if self._twist("update.sent", False):
