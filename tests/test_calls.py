@@ -259,3 +259,12 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(max_examples=30, stateful_step_count=30)
+
+
+def test_what_may_have_run_is_never_told_for_unrun() -> None:
+    calls = make_calls()
+    call_id = add(calls, repeat=True)
+    calls.left(call_id, 44)
+    assert list(calls.unsure(call_id, "the key was lost")) == []
+    [failed] = calls.failed(call_id, NotRun("the connection was closed"))
+    assert failed == CallFailed(call_id=call_id, reason=OutcomeUnknown("the connection was closed"))

@@ -12,7 +12,7 @@ from mtproto_bind._connection.server.sessions import ServerSession
 from mtproto_bind._crypto import Side
 from mtproto_bind._session import REPLY, Item, Received, unroll
 from mtproto_bind._tl import API, TLObject
-from mtproto_bind._wire import Stream, Transport, key_id_of, open_sealed
+from mtproto_bind._wire import Stream, Transport, key_id_of, open_sealed, seal
 from mtproto_bind.testing import (
     CheapCrypto,
     Direction,
@@ -28,6 +28,8 @@ QUERY = bytes.fromhex("6b18f9c4")
 """help.getConfig#c4f9186b, which may be called under any key."""
 OTHER_QUERY = bytes.fromhex("2d7a1f0e00000000")
 """Some query that nobody knows."""
+UPDATE = bytes.fromhex("7ee4e8fa")
+"""updatesTooLong."""
 
 
 def make_pair(
@@ -83,6 +85,27 @@ def say(
     body = thing if isinstance(thing, bytes) else thing.to_bytes()
     session_of(pair).say(Item(body=body, content_related=content_related, remainder=remainder))
     pair.run(seconds)
+
+
+def forge(pair: Pair, **changes: int | bytes) -> bytes:
+    """A message of the server to the session in use, with some fields as the test wants them."""
+    session = session_of(pair)
+    fields: dict[str, int | bytes] = {
+        "salt": 0,
+        "session_id": session.session.session_id,
+        "msg_id": session.session.ids.next(pair.now, REPLY),
+        "seq_no": 1,
+        **changes,
+    }
+    body = changes.get("body", UPDATE)
+    fields |= {"body": body, "padding": bytes(12 + -(32 + len(bytes(body)) + 12) % 16)}
+    key = session.session.key
+    return seal(key, Side.SERVER, crypto=CheapCrypto(), **fields)  # type: ignore[arg-type]  # the names are those of seal
+
+
+def deliver(pair: Pair, frame: bytes) -> None:
+    pair.client.receive_data(len(frame).to_bytes(4, "little") + frame, pair.client_now)
+    pair.run(0.01)
 
 
 @frozen

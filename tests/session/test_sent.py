@@ -94,3 +94,26 @@ def test_a_notification_for_a_container_is_about_all_in_it() -> None:
 
 def test_a_repr_shows_no_body() -> None:
     assert "secret" not in repr(make_message(4, b"secret"))
+
+
+def test_a_container_is_known_for_as_long_as_one_of_its_messages_waits() -> None:
+    sent = make_sent(4, memory=2)
+    sent.note(8, (4,))
+    for msg_id in range(100, 120, 4):
+        sent.note(msg_id)
+    assert sent.lately(8)
+    assert sent.named_by(8) == (make_message(4),)
+
+
+def test_containers_are_forgotten_with_what_they_held() -> None:
+    sent = make_sent(4, memory=2)
+    sent.keep(make_message(12))
+    sent.note(8, (4,))
+    sent.note(16, (12,))
+    sent.note(20, (12,))
+    sent.note(24)
+    sent.note(28)
+    sent.settle(4)
+    sent.note(32)
+    assert not sent.lately(8)
+    assert sent.named_by(20) == (make_message(12),)

@@ -180,6 +180,8 @@ def test_what_a_method_refuses_changes_nothing() -> None:
         client.call(b"", now)
     with pytest.raises(ValueError, match="outgoing_message"):
         client.call(bytes(1 << 21), now)
+    with pytest.raises(TypeError, match="bytes, got str"):
+        client.call("text", now)  # type: ignore[arg-type]  # a wrong type on purpose
     with pytest.raises(LocalProtocolError, match="never made"):
         client.call(QUERY, now, after=[99])  # type: ignore[list-item]  # a wrong id on purpose
     assert client.status == before
@@ -234,3 +236,22 @@ def test_bytes_without_a_stream_are_dropped() -> None:
     assert client.data_to_send(5.0) == b""
     assert client.wants_data
     assert client.next_deadline() is None
+
+
+def test_a_cancelled_call_is_not_sent_again() -> None:
+    pair = bound_pair()
+    call = pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(0.01)
+    pair.cut()
+    pair.client.cancel(call, pair.client_now)
+    pair.run(20)
+    assert pair.owner.ran == []
+
+
+def test_a_closed_connection_says_nothing_under_an_expired_key() -> None:
+    pair = bound_pair()
+    ends = pair.client.bound_key().expires_at
+    pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(0.2)
+    pair.client.close(float(ends + 10))
+    assert pair.client.data_to_send(float(ends + 10)) == b""

@@ -189,3 +189,18 @@ def test_a_connection_without_a_stream_begins_nothing() -> None:
     client = ClientConnection(make_client_config(SERVER_KEY))
     assert client.next_event() is NEED_DATA
     assert client.status.handshake is None
+
+
+@pytest.mark.parametrize(("seconds", "anew"), [(590.0, 0), (610.0, 1)])
+def test_a_handshake_that_the_server_has_forgotten_begins_with_new_nonces(seconds: float, anew: int) -> None:
+    """After ten minutes the old query could only be refused, and the refusal would cost an attempt."""
+    pair = make_pair(client={"retry": Retry(attempts=1)}, network=Wiretap())
+    pair.run(0.25)
+    pair.cut()
+    pair.run(0)
+    pair._dial_at = pair.now + seconds
+    pair.run_until(KeyBound, seconds + 30)
+    firsts = {query for query in queries(pair) if isinstance(query, ReqPQMulti)}
+    # one for each key, and one more
+    assert len(firsts) == 2 + anew
+    assert not pair.events(ConnectionClosed)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
-from kit.pairs import OTHER_QUERY, Wiretap, binds_in, bound_pair, keep_calls, make_pair, say, session_of
+from kit.pairs import OTHER_QUERY, Wiretap, binds_in, bound_pair, deliver, forge, keep_calls, make_pair, say, session_of
 from mtproto_bind import (
     CallAnswered,
     CallFailed,
@@ -15,9 +16,11 @@ from mtproto_bind import (
     NotRun,
     OutcomeUnknown,
     SessionReset,
+    TransportEnded,
+    UnexpectedMessage,
 )
 from mtproto_bind._session import REPLY, Item
-from mtproto_bind._tl import BadMsgNotification, BadServerSalt
+from mtproto_bind._tl import BadMsgNotification, BadServerSalt, ContainedMessage, Pong, write_container
 from mtproto_bind.testing import Pair
 
 
@@ -168,3 +171,51 @@ def test_a_refused_second_sending_in_a_new_session_is_an_unknown_outcome() -> No
     [failed] = pair.events(CallFailed)
     assert failed.call_id == call_id
     assert isinstance(failed.reason, OutcomeUnknown)
+
+
+def refuse_salts(pair: Pair, msg_id: int, times: int) -> None:
+    for _ in range(times):
+        say(pair, BadServerSalt(bad_msg_id=msg_id, bad_msg_seqno=3, error_code=48, new_server_salt=good_salt(pair)), seconds=0.1)
+
+
+def test_a_server_that_refuses_everything_has_its_stream_ended() -> None:
+    """It would have us send at the speed of the line."""
+    pair, _, msg_id = called(repeat=True)
+    refuse_salts(pair, msg_id, 10)
+    assert not pair.events(TransportEnded)
+    refuse_salts(pair, msg_id, 1)
+    [ended] = pair.events(TransportEnded)
+    assert isinstance(ended.error, UnexpectedMessage)
+    assert "11 refusals in a row" in str(ended.error)
+
+
+def test_a_pong_between_refusals_begins_the_count_anew() -> None:
+    pair, _, msg_id = called(repeat=True)
+    for _ in range(3):
+        refuse_salts(pair, msg_id, 6)
+        say(pair, Pong(msg_id=msg_id, ping_id=1), seconds=0.1)
+    assert not pair.events(TransportEnded)
+
+
+def test_a_refused_repetition_is_not_surely_unrun() -> None:
+    """What was sent before may have run, whatever becomes of the repetition."""
+    pair, call_id, msg_id = called(repeat=True)
+    say(pair, BadMsgNotification(bad_msg_id=msg_id, bad_msg_seqno=3, error_code=20))
+    [msg_id] = sent_again(pair)
+    for _ in range(6):
+        say(pair, BadMsgNotification(bad_msg_id=msg_id, bad_msg_seqno=3, error_code=16))
+        msg_id = ([*sent_again(pair), 0])[0]
+    [failed] = pair.events(CallFailed)
+    assert failed.call_id == call_id
+    assert isinstance(failed.reason, OutcomeUnknown)
+
+
+def test_a_notification_inside_a_container_tells_the_time_too() -> None:
+    pair, _, msg_id = called()
+    pair.client._state.clock = evolve(pair.client._state.clock, offset=pair.client._state.clock.offset + 1000)
+    ids = session_of(pair).session.ids
+    refusal = BadMsgNotification(bad_msg_id=msg_id, bad_msg_seqno=3, error_code=17).to_bytes()
+    held = [ContainedMessage(msg_id=ids.next(pair.now, REPLY), seqno=2, body=body) for body in (refusal, Pong(4, 1).to_bytes())]
+    deliver(pair, forge(pair, body=write_container(held), seq_no=2))
+    assert pair.client.status.dropped == {}
+    assert abs(pair.client.status.clock.offset + pair.client_now - pair.now) < 2

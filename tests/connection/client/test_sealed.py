@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
-from kit.pairs import OTHER_QUERY, Wiretap, bound_pair, keep_calls, say, session_of
+from kit.pairs import OTHER_QUERY, UPDATE, Wiretap, bound_pair, deliver, forge, keep_calls, say, session_of
 from mtproto_bind import (
     CallAnswered,
     CallFailed,
     Check,
+    KeyBound,
+    KeyExpired,
     OutcomeUnknown,
     SecurityError,
     SessionReset,
     TransportEnded,
     UpdateReceived,
 )
-from mtproto_bind._crypto import Side
 from mtproto_bind._session import REPLY, UNASKED, Item
 from mtproto_bind._tl import (
     SERVICE,
@@ -39,10 +41,7 @@ from mtproto_bind._tl import (
     pack,
     write_container,
 )
-from mtproto_bind._wire import seal
-from mtproto_bind.testing import CheapCrypto, Pair
-
-UPDATE = bytes.fromhex("7ee4e8fa")
+from mtproto_bind.testing import Pair
 
 
 def replies(pair: Pair) -> list[TLObject]:
@@ -172,27 +171,6 @@ def test_what_a_client_asks_is_no_answer() -> None:
     assert not pair.events(TransportEnded)
 
 
-def forge(pair: Pair, **changes: int | bytes) -> bytes:
-    """A message of the server to the session in use, with some fields as the test wants them."""
-    session = session_of(pair)
-    fields: dict[str, int | bytes] = {
-        "salt": 0,
-        "session_id": session.session.session_id,
-        "msg_id": session.session.ids.next(pair.now, REPLY),
-        "seq_no": 1,
-        **changes,
-    }
-    body = changes.get("body", UPDATE)
-    fields |= {"body": body, "padding": bytes(12 + -(32 + len(bytes(body)) + 12) % 16)}
-    key = session.session.key
-    return seal(key, Side.SERVER, crypto=CheapCrypto(), **fields)  # type: ignore[arg-type]  # the names are those of seal
-
-
-def deliver(pair: Pair, frame: bytes) -> None:
-    pair.client.receive_data(len(frame).to_bytes(4, "little") + frame, pair.client_now)
-    pair.run(0.01)
-
-
 def container(pair: Pair, *ids: int) -> bytes:
     return write_container([ContainedMessage(msg_id=each, seqno=1, body=UPDATE) for each in ids])
 
@@ -309,3 +287,53 @@ def test_nothing_leaves_under_an_expired_key() -> None:
     pair.client.call(OTHER_QUERY, pair.client_now)
     # the driver slept, and writes before it asks for events
     assert pair.client.data_to_send(float(ends + 10)) == b""
+
+
+def test_what_comes_late_under_a_key_that_has_ended_is_of_no_interest() -> None:
+    pair = bound_pair()
+    late = forge(pair)
+    ended = pair.client.bound_key()
+    pair.client.renew(pair.client_now)
+    pair.run_until(KeyBound)
+    pair.run(60)
+    assert pair.client.bound_key().key != ended.key
+    deliver(pair, late)
+    assert not pair.events(TransportEnded)
+    assert not pair.events(UpdateReceived)
+
+
+def test_a_container_is_taken_whole_or_not_at_all() -> None:
+    pair = bound_pair()
+    ids = session_of(pair).session.ids
+    good, bad = ids.next(pair.now, REPLY), ids.next(pair.now, 0)
+    deliver(pair, forge(pair, body=container(pair, good, bad), seq_no=2, msg_id=ids.next(pair.now, REPLY)))
+    assert error_of(pair) is Check.MSG_ID_PARITY
+    assert not pair.events(UpdateReceived)
+
+
+def test_a_clock_behind_the_servers_catches_up() -> None:
+    """A genuine message from the future says that our idea of the server's clock is behind."""
+    pair = bound_pair()
+    pair.client._state.clock = evolve(pair.client._state.clock, offset=pair.client._state.clock.offset - 100)
+    deliver(pair, forge(pair))
+    assert pair.client.status.dropped == {Check.MSG_ID_WINDOW: 1}
+    deliver(pair, forge(pair, seq_no=3))
+    assert len(pair.events(UpdateReceived)) == 1
+
+
+def test_refused_together_calls_lose_their_key_once() -> None:
+    """The server may refuse in one container what came in one container."""
+    pair = bound_pair(network=Wiretap())
+    kept = keep_calls(pair)
+    first = pair.client.bound_key()
+    calls = [pair.client.call(OTHER_QUERY, pair.client_now) for _ in range(3)]
+    pair.run(1)
+    assert pair.link is not None
+    for call in kept[:3]:
+        pair.link.send_error(call, 401, "AUTH_KEY_PERM_EMPTY", pair.now)
+    pair.run_until(KeyBound)
+    pair.run(1)
+    assert pair.events(KeyExpired) == [KeyExpired(key_id=first.key.id)]
+    # each was told to be unrun, and goes out again
+    assert not pair.events(CallFailed)
+    assert (len(kept), len(calls)) == (6, 3)

@@ -119,3 +119,24 @@ def test_a_follower_waits_while_its_predecessor_is_out_under_the_old_key() -> No
     pair.run(1)
     assert {event.call_id for event in pair.events(CallAnswered)} == {first, beside}
     assert [call.after for call in kept] == [(), (), ()]
+
+
+def test_who_follows_a_waiting_follower_waits_too() -> None:
+    pair = bound_pair()
+    kept = keep_calls(pair)
+    first = pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(1)
+    pair.client.renew(pair.client_now)
+    pair.run_until(KeyBound)
+    second = pair.client.call(OTHER_QUERY, pair.client_now, after=[first])
+    third = pair.client.call(OTHER_QUERY, pair.client_now, after=[second])
+    pair.run(1)
+    assert len(kept) == 1
+    assert pair.link is not None
+    pair.link.send_result(kept[0], OTHER_QUERY, pair.now)
+    pair.run(1)
+    assert [len(call.after) for call in kept] == [0, 0, 1]
+    for call in kept[1:]:
+        pair.link.send_result(call, OTHER_QUERY, pair.now)
+    pair.run(1)
+    assert [event.call_id for event in pair.events(CallAnswered)] == [first, second, third]

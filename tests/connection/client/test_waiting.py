@@ -164,3 +164,15 @@ def test_renew_by_hand() -> None:
 
 def test_the_errors_say_what_to_do() -> None:
     assert "data centre" in str(TransportErrorReceived(-444))
+
+
+def test_a_call_given_up_is_not_sent_again() -> None:
+    pair = bound_pair()
+    pair.client.call(OTHER_QUERY, pair.client_now, give_up_at=pair.client_now + 0.5)
+    pair.run(0.01)
+    pair.cut()
+    pair.run(0)
+    pair._dial_at = pair.now + 3
+    pair.run(20)
+    assert len(pair.events(CallFailed)) == 1
+    assert pair.owner.ran == []
