@@ -163,6 +163,14 @@ def test_a_stream_that_has_spoken_may_be_silent() -> None:
     assert not one.line.told(ConnectionClosed)
 
 
+def test_while_the_owner_thinks_the_client_owes_nothing() -> None:
+    one = Puppet(World(timeouts=Timeouts(frame=20, owner=30)).dial())
+    one.world.hold = (KeyNeeded,)
+    one.say(Ping(ping_id=1))
+    one.world.pass_time(25)
+    assert not one.line.told(ConnectionClosed)
+
+
 def test_two_deadlines_that_have_passed_are_one_end() -> None:
     one = Puppet(World().dial())
     one.say(PingDelayDisconnect(ping_id=1, disconnect_delay=10))

@@ -221,6 +221,9 @@ def test_a_running_query_goes_on_unheard() -> None:
     line.link.send_result(call, b"done", line.world.now)
     line.run()
     assert puppet.results(call.msg_id) == [told]
+    session = line.world.server.sessions.find(puppet.record.key.id, SESSION)
+    assert session is not None
+    assert (session.running, session.dropped) == ({}, set())
 
 
 def place_of(puppet: Puppet, msg_id: int) -> dict[str, int]:
