@@ -259,19 +259,19 @@ class HandshakeAdvanced(Question[bool]):
 def _check_computed(work: object, value: object) -> None:
     match work:
         case Factor():
-            fits = value is None or _are_numbers(value, 2)
+            fits = value is None or _are_numbers(value, 2, below=1 << 64)
         case ProvePrime():
             fits = isinstance(value, bool)
-        case Powers(bases):
-            fits = _are_numbers(value, len(bases))
+        case Powers():
+            fits = _are_numbers(value, len(work.bases), below=work.modulus)
         case _:
             fits = isinstance(value, bytes) and len(value) == RSA_BYTES
     if not fits:
         raise TypeError(f"that is not what {type(work).__name__} computes: answer with what run() returns")
 
 
-def _are_numbers(value: object, count: int) -> bool:
-    return isinstance(value, tuple) and len(value) == count and all(isinstance(each, int) for each in value)
+def _are_numbers(value: object, count: int, *, below: int) -> bool:
+    return isinstance(value, tuple) and len(value) == count and all(isinstance(each, int) and 0 <= each < below for each in value)
 
 
 def _check_type(value: object, expected: Any) -> None:

@@ -16,6 +16,8 @@ from .._wire import BindingRequest
 __all__ = ["STEPS", "Keys", "Slot", "SlotState"]
 
 
+OUTBOX = 256
+"""Service messages that wait to be sent; the oldest makes room, as the server asks again for what it misses."""
 SESSIONS_SEEN = 16
 """So many are remembered; a server that begins a session anew more often than that repeats none of them."""
 
@@ -65,12 +67,12 @@ class Slot:
     lost_once: bool = False
     """A -404 has come for this key while it was younger than a minute."""
     refused: bool = False
-    """The server does not hold the key for bound any more."""
+    """The server has said that it does not hold the key for bound."""
     resend: bool = False
     """The stream is new: what is unanswered leaves again."""
     sessions_seen: deque[int] = field(factory=lambda: deque(maxlen=SESSIONS_SEEN), repr=False)
     """unique_id of the last of new_session_created."""
-    outbox: deque[Item] = field(factory=deque, repr=False)
+    outbox: deque[Item] = field(factory=lambda: deque(maxlen=OUTBOX), repr=False)
     """Service messages that are due."""
 
     @property

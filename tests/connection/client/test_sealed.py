@@ -7,11 +7,13 @@ from attrs import evolve
 
 from kit.pairs import OTHER_QUERY, UPDATE, Wiretap, bound_pair, deliver, forge, keep_calls, say, session_of
 from mtproto_bind import (
+    NEED_DATA,
     CallAnswered,
     CallFailed,
     Check,
     KeyBound,
     KeyExpired,
+    Limits,
     OutcomeUnknown,
     SecurityError,
     SessionReset,
@@ -337,3 +339,42 @@ def test_refused_together_calls_lose_their_key_once() -> None:
     # each was told to be unrun, and goes out again
     assert not pair.events(CallFailed)
     assert (len(kept), len(calls)) == (6, 3)
+
+
+def test_a_result_that_cannot_be_read_may_come_again_on_another_stream() -> None:
+    pair = bound_pair(network=Wiretap())
+    kept = keep_calls(pair)
+    call = pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(1)
+    twice = GzipPacked(packed_data=pack(GzipPacked(packed_data=pack(UPDATE)).to_bytes())).to_bytes()
+    msg_id = session_of(pair).session.ids.next(pair.now, REPLY)
+    asked = kept[0].msg_id
+    deliver(pair, forge(pair, msg_id=msg_id, body=RpcResult(req_msg_id=asked, result=twice).to_bytes()))
+    assert error_of(pair) is Check.GZIP
+    assert pair.client.status.calls == 1
+    pair.run(5)
+    deliver(pair, forge(pair, msg_id=msg_id, body=RpcResult(req_msg_id=asked, result=UPDATE).to_bytes()))
+    assert pair.events(CallAnswered) == [CallAnswered(call_id=call, body=UPDATE)]
+    assert pair.client.status.dropped == {}
+
+
+def test_one_frame_unpacks_to_so_much_and_no_more() -> None:
+    """Many messages of a container, each within its ceiling, are a bomb together."""
+    pair = bound_pair(client={"limits": Limits(unpacked=10_000)})
+    ids = session_of(pair).session.ids
+    packed = GzipPacked(packed_data=pack(UPDATE + bytes(4000))).to_bytes()
+    held = [ContainedMessage(msg_id=ids.next(pair.now, REPLY), seqno=1, body=packed) for _ in range(5)]
+    deliver(pair, forge(pair, body=write_container(held), seq_no=2, msg_id=ids.next(pair.now, REPLY)))
+    assert error_of(pair) is Check.GZIP
+    assert len(pair.events(UpdateReceived)) == 3
+
+
+def test_service_messages_that_wait_have_an_end() -> None:
+    pair = bound_pair()
+    for number in range(300):
+        frame = forge(pair, body=Ping(number).to_bytes(), seq_no=2)
+        pair.client.receive_data(len(frame).to_bytes(4, "little") + frame, pair.client_now)
+        while pair.client.next_event() is not NEED_DATA:
+            pass
+    [slot] = pair.client._state.keys.slots()
+    assert len(slot.outbox) == 256

@@ -6,6 +6,7 @@ import pytest
 
 from kit.pairs import OTHER_QUERY, Wiretap, bound_pair, keep_calls, make_pair
 from mtproto_bind import Binding, BindRequested, CallAnswered, CallFailed, KeyBound, Limits, LocalProtocolError
+from mtproto_bind._tl import RpcError
 from mtproto_bind.testing import Pair
 
 
@@ -140,3 +141,27 @@ def test_who_follows_a_waiting_follower_waits_too() -> None:
         pair.link.send_result(call, OTHER_QUERY, pair.now)
     pair.run(1)
     assert [event.call_id for event in pair.events(CallAnswered)] == [first, second, third]
+
+
+def test_a_pipelined_call_that_is_refused_waits_for_the_binding() -> None:
+    """The binding may still be under way at the server's owner: a second try would only be refused again."""
+    pair = make_pair(client={"pipeline": True}, network=Wiretap())
+    network = tap(pair)
+    pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(20, lambda each: bool(network.sealed(each)))
+    sent = [message for one in network.take(pair) for message in one.messages if message.body == OTHER_QUERY]
+    # the binding and the call do not arrive
+    assert network.take_due(float("inf"))
+    slot, link = pair.client._state.keys.next, pair.link
+    assert slot is not None
+    assert link is not None
+    session = pair.server.sessions.open(pair.owner.keys[slot.id], slot.session.session_id)
+    link._link.attach(session)
+    session.answer(sent[0].msg_id, RpcError(error_code=401, error_message=b"AUTH_KEY_PERM_EMPTY").to_bytes())
+    pair.run(10)
+    assert not pair.events(KeyBound)
+    assert [message.body for one in network.take(pair) for message in one.messages].count(OTHER_QUERY) == 0
+    pair.run_until(KeyBound)
+    pair.run(5)
+    assert len(pair.events(CallAnswered)) == 1
+    assert not pair.events(CallFailed)

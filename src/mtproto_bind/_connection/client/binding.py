@@ -94,6 +94,7 @@ def _bound(state: ClientState, slot: Slot) -> None:
     """Draws 2 bytes, for the jitter of the renewal."""
     config = state.config
     slot.move(SlotState.BOUND)
+    slot.refused = False
     slot.renew_at = renewal_time(slot.expires_at, slot.lifetime, config.renew_ahead, config.entropy)
     state.forget_binding(slot)
     state.refusals = 0

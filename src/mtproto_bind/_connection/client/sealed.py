@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from ..._errors import Check, Scope, SecurityError, require
+from ..._errors import Check, RemoteProtocolError, Scope, SecurityError, require
 from ..._events import KeyExpired, SessionReset, UpdateReceived
 from ..._keys import Slot
 from ..._session import Item, Received, Unrolled, constructor_id, time_of, unpacked, unroll
@@ -78,32 +78,46 @@ def receive_sealed(state: ClientState, frame: bytes) -> None:
         state.drop(error)
         return
     state.clock = state.clock.told_by_message(time_of(opened.msg_id), state.now)
+    grown = 0
     for message in unrolled.messages:
         try:
             if unrolled.is_container:
                 _check_double(slot, message.msg_id, message.seq_no, state.now)
-            _receive(state, slot, message)
-        except SecurityError as error:
-            if error.scope is not Scope.MESSAGE:
-                raise
-            state.drop(error)
-    if slot.refused and slot in state.keys.slots():
+            grown += _receive(state, slot, message)
+            require(grown <= state.config.limits.unpacked, Check.GZIP, "one frame unpacks to too much")
+        except RemoteProtocolError as error:
+            if isinstance(error, SecurityError) and error.scope is Scope.MESSAGE:
+                state.drop(error)
+                continue
+            _forget(slot, opened.msg_id)
+            _forget(slot, message.msg_id)
+            raise
+    if slot.refused and slot is not state.keys.next and slot in state.keys.slots():
         # every call in the message has been told first
         state.tell(KeyExpired(key_id=slot.id))
         state.lose(slot, "the server does not hold the key for bound")
 
 
-def _receive(state: ClientState, slot: Slot, message: Received) -> None:
+def _forget(slot: Slot, msg_id: int) -> None:
+    """What could not be read has not been acted upon: on the next stream it may come again."""
+    slot.session.doubles.forget(msg_id)
+    slot.session.acks.drop(msg_id)
+
+
+def _receive(state: ClientState, slot: Slot, message: Received) -> int:
+    """Act upon one message. Returns by how much it grew as it was unpacked, bytes."""
     if message.content_related:
         slot.session.acks.add(message.msg_id, state.now)
     body = unpacked(message.body, state.config.limits)
+    grown = max(0, len(body) - len(message.body))
     if SERVICE.name_of(body) is None:
         state.tell(UpdateReceived(body=body))
-        return
+        return grown
     thing = SERVICE.read_whole(body)
     handler = HANDLERS.get(type(thing))
     if handler is not None:
         handler(state, slot, message, thing)
+    return grown
 
 
 def _check_time(state: ClientState, unrolled: Unrolled) -> None:

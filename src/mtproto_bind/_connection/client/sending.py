@@ -116,5 +116,5 @@ def _waits_for_another_session(state: ClientState, slot: Slot, call: Call) -> bo
 def _takes_calls(state: ClientState, slot: Slot) -> bool:
     following = state.keys.next
     if slot is following:
-        return state.config.pipeline and slot.bind_left
+        return state.config.pipeline and slot.bind_left and not slot.refused
     return slot is state.keys.current and (following is None or following.binding is None)
