@@ -197,6 +197,14 @@ def test_nor_inside_a_container() -> None:
     assert error_of(pair) is Check.MSG_ID_PARITY
 
 
+def test_nor_as_a_container() -> None:
+    pair = bound_pair()
+    ids = session_of(pair).session.ids
+    inner = ids.next(pair.now, REPLY)
+    deliver(pair, forge(pair, body=container(pair, inner), msg_id=ids.next(pair.now, 0), seq_no=2))
+    assert error_of(pair) is Check.MSG_ID_PARITY
+
+
 def test_a_message_of_another_session_ends_the_stream() -> None:
     pair = bound_pair()
     deliver(pair, forge(pair, session_id=5))

@@ -65,11 +65,10 @@ def receive_sealed(state: ClientState, frame: bytes) -> None:
         return
     slot = require(state.keys.find(key_id), Check.KEY_KNOWN)
     opened = slot.session.open(frame)
-    # a server's ids are odd, so that nobody can send us back what we sent
-    require(opened.msg_id & 1, Check.MSG_ID_PARITY)
     unrolled = unroll(opened, state.config.limits)
-    for message in unrolled.messages:
-        require(message.msg_id & 1, Check.MSG_ID_PARITY)
+    # a server's ids are odd, so that nobody can send us back what we sent
+    for msg_id in (opened.msg_id, *(message.msg_id for message in unrolled.messages)):
+        require(msg_id & 1, Check.MSG_ID_PARITY)
     try:
         _check_double(slot, opened.msg_id, opened.seq_no, state.now)
         state.proven()
