@@ -163,6 +163,16 @@ def test_a_stream_that_has_spoken_may_be_silent() -> None:
     assert not one.line.told(ConnectionClosed)
 
 
+def test_a_stream_that_is_lost_while_the_owner_thinks_ends_at_once() -> None:
+    one = Puppet(World().dial())
+    one.world.hold = (KeyNeeded,)
+    one.say(Ping(ping_id=1))
+    one.line.lose()
+    assert one.line.told(ConnectionClosed) == [ConnectionClosed(error=None)]
+    one.line.answer(one.line.held[0], None)
+    assert len(one.line.told(ConnectionClosed)) == 1
+
+
 def test_while_the_owner_thinks_the_client_owes_nothing() -> None:
     one = Puppet(World(timeouts=Timeouts(frame=20, owner=30)).dial())
     one.world.hold = (KeyNeeded,)

@@ -46,6 +46,13 @@ def test_an_acknowledgement_waits_for_its_deadline() -> None:
     assert line.link.next_deadline() is None
 
 
+def test_what_is_due_is_no_deadline_any_more() -> None:
+    line, puppet = ready()
+    puppet.say(QUERY)
+    line.link.handle_timeout(START + 10)
+    assert line.link.next_deadline() is None, "it leaves with data_to_send"
+
+
 def test_it_takes_the_first_company() -> None:
     line, puppet = ready()
     msg_id = puppet.say(QUERY)
