@@ -141,3 +141,18 @@ def test_waits_grow_until_something_proven_comes() -> None:
     assert isinstance(last.event, TransportEnded)
     assert last.event.retry_at - last.at == pytest.approx(1, abs=0.2)
     assert last.event.error is None
+
+
+def test_an_error_is_charged_to_no_key_where_it_may_be_about_two() -> None:
+    pair = bound_pair()
+    pair.run(120)
+    state = pair.client._state
+    key_id = pair.client.bound_key().key.id
+    state.sealed_since_proof |= {key_id, key_id ^ 1}
+    transport_error(pair, -404)
+    assert not pair.events(KeyExpired)
+    assert len(pair.events(TransportEnded)) == 1
+    pair.run(5)
+    state.sealed_since_proof.add(key_id)
+    transport_error(pair, -404)
+    assert pair.events(KeyExpired) == [KeyExpired(key_id=key_id)]

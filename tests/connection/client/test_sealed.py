@@ -386,3 +386,30 @@ def test_service_messages_that_wait_have_an_end() -> None:
             pass
     [slot] = pair.client._state.keys.slots()
     assert len(slot.outbox) == 256
+
+
+def test_an_acknowledgement_waits_until_its_event_is_acted_upon() -> None:
+    """Who stores an update before asking for the next event cannot lose it."""
+    pair = bound_pair()
+    frames = [forge(pair, seq_no=number * 2 + 1) for number in range(20)]
+    for frame in frames:
+        pair.client.receive_data(len(frame).to_bytes(4, "little") + frame, pair.client_now)
+    for _ in frames:
+        assert pair.client.next_event() == UpdateReceived(body=UPDATE)
+        assert pair.client.data_to_send(pair.client_now) == b""
+    assert pair.client.next_event() is NEED_DATA
+    assert pair.client.data_to_send(pair.client_now) != b""
+
+
+def test_an_old_frame_sent_again_proves_nothing() -> None:
+    """Whoever listened in could keep a dead stream alive with it."""
+    pair = bound_pair()
+    frame = forge(pair)
+    deliver(pair, frame)
+    pair.link = None
+    for _ in range(15):
+        pair.run(10)
+        if pair.events(TransportEnded):
+            break
+        deliver(pair, frame)
+    assert pair.events(TransportEnded)
