@@ -175,6 +175,16 @@ def test_what_waits_to_leave_counts_as_unacknowledged() -> None:
     assert [session.answer_kept(each) for each in (4, 8, 12)] == [False, True, True]
 
 
+def test_replies_that_the_client_does_not_read_have_an_end() -> None:
+    """20,000 pings from a client that reads nothing would make 20,000 pongs wait."""
+    session = make(container_messages=2).open(temporary_record(), 7)
+    for _ in range(9):
+        session.say(Item(body=QUERY, content_related=False))
+    assert len(session.outbox) == 4
+    session.answer(8, QUERY)
+    assert session.answer_kept(8), "answers are not replies of that kind"
+
+
 def test_a_repr_shows_no_update() -> None:
     assert "secret" not in repr(Update(b"secret!!"))
     assert "secret" not in repr(Item(body=QUERY, content_related=True, about=Update(b"secret!!")))

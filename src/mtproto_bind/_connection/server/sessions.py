@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AnswerTo", "ServerSession", "Sessions", "Update"]
 
+CONTAINERS_UNREAD = 2
+"""The replies to so many full containers wait for a client that does not read."""
+
 
 @frozen
 class AnswerTo:
@@ -60,10 +63,13 @@ class ServerSession:
     def say(self, item: Item) -> None:
         """Send ``item`` when the stream is written next.
 
-        Where too much waits to be acknowledged, the oldest is forgotten (a server may).
+        Where too much waits to be acknowledged, the oldest is forgotten (a server may). A reply that nobody keeps is not
+        made where the client does not read those before it.
         """
-        sent = self.session.sent
-        if item.keep and len(sent) + len(self.outbox) >= self.session.limits.unacknowledged:
+        sent, limits = self.session.sent, self.session.limits
+        if not item.keep and len(self.outbox) >= CONTAINERS_UNREAD * limits.container_messages:
+            return
+        if item.keep and len(sent) + len(self.outbox) >= limits.unacknowledged:
             sent.forget_oldest()
         self.outbox.append(item)
         if isinstance(item.about, AnswerTo):
