@@ -121,7 +121,17 @@ SESSION: Final = (
     _broken(
         Check.MSG_ID_PARITY, "the same inside a container", "result.messages", by.changed(0, by.plus(-1)), "contained", CONTAINED
     ),
-    _broken(Check.MSG_ID_PARITY, "the same behind a result that is in order", "result.messages", by.even_last, "last", CONTAINED),
+    _broken(
+        Check.MSG_ID_PARITY, "a container whose id is divisible by four", "result.msg_id", by.plus(-1), "container", CONTAINED
+    ),
+    _broken(
+        Check.MSG_ID_PARITY,
+        "a message of such an id behind a result that is in order",
+        "result.messages",
+        by.even_last,
+        "last",
+        CONTAINED,
+    ),
     _broken(Check.MSG_ID_SEEN, "an update twice", "update.frames", by.twice, "", UPDATE),
     _broken(Check.MSG_ID_SEEN, "two messages of one id in a container", "result.messages", by.same_ids, "contained", CONTAINED),
     _broken(Check.MSG_ID_WINDOW, "a result that is 400 seconds old", "result.msg_id", by.plus(-400 * by.SECOND)),
