@@ -81,7 +81,9 @@ def test_several_handshakes_on_one_stream() -> None:
     line = World().dial()
     for number, purpose in enumerate((PERMANENT, TEMPORARY, TEMPORARY)):
         key = Shaker(purpose, bytes([number])).finish(line).key
-        assert line.told(KeyCreated)[-1].record.key == key
+        record = line.told(KeyCreated)[-1].record
+        assert record.key == key
+        assert line.world.server.cached_key(key.id) == record, "it need not be asked for"
         assert line.world.owner.keys[key.id].key == key
     assert [event.record.kind for event in line.told(KeyCreated)] == [KeyKind.PERMANENT, KeyKind.TEMPORARY, KeyKind.TEMPORARY]
     assert [event.record.expires_at for event in line.told(KeyCreated)] == [None, int(START) + 3600.0, int(START) + 3600.0]
@@ -351,10 +353,23 @@ def test_two_at_once_with_different_requests() -> None:
 
 
 def test_answers_are_padded_where_that_is_wished() -> None:
-    world = World(plain_padding=True)
-    line = world.dial()
+    drawn: list[int] = []
+    source = SeededEntropy(b"padding")
+
+    def entropy(size: int) -> bytes:
+        drawn.append(size)
+        return source(size)
+
+    line = World(plain_padding=True, entropy=entropy, limits=Limits(handshakes_per_peer=1000)).dial()
     Shaker().finish(line)
-    assert any(len(body) not in (80, 632, 52) for body in line.plain)
+    # one handshake for each, so that none is a repetition; all draw one byte for the length, then the padding
+    sizes = []
+    for number in range(500):
+        [answer] = line.tell(ReqPQMulti(nonce=number.to_bytes(16, "big")))
+        sizes.append(len(answer) - 64)
+        assert drawn[-2:] == [1, sizes[-1]] if sizes[-1] else drawn[-1] == 1
+    assert {size % 4 for size in sizes} == {0}
+    assert (min(sizes), max(sizes)) == (0, 252)
 
 
 # ---- several processes
@@ -443,6 +458,7 @@ def test_the_slower_of_two_processes_gives_way() -> None:
     answer = shaker.ask(other.dial())
     slow.answer(question, one.owner.answer(question))
     assert closed_for(slow) == (Check.HANDSHAKE_KNOWN, [-404])
+    assert len(one.server.handshakes) == 0, "what is remembered here is of no use"
     one.hold = ()
     assert answer
     shaker.finish(one.dial())
