@@ -22,7 +22,9 @@ from mtproto_bind._events import (
     ConnectionClosed,
     KeyBound,
     KeyCreated,
+    KeyEnd,
     KeyExpired,
+    KeyVerdict,
     NotRun,
     OutcomeUnknown,
     PermanentKeyCreated,
@@ -48,7 +50,10 @@ EVENTS: list[Event] = [
     TemporaryKeyCreated(key=TEMPORARY_KEY, expires_at=5, server_salt=0x5A17),
     KeyBound(key_id=1, permanent_key_id=2, expires_at=3),
     BindRefused(verdict=judge(None, EVIDENCE, now=NOW, delay=1.0)),
-    KeyExpired(key_id=1),
+    KeyExpired(
+        key_id=1,
+        verdict=KeyVerdict(end=KeyEnd.EXPIRED, why="its time is up", key_age=1.0, clock_certain=True, retry_at=2.0),
+    ),
     SessionReset(session_id=1),
     UpdateReceived(body=BODY),
     CallAnswered(call_id=CallId(1), body=BODY),
@@ -63,7 +68,7 @@ EVENTS: list[Event] = [
 
 def test_every_event_is_among_them() -> None:
     defined = {value for value in vars(_events).values() if inspect.isclass(value) and value.__module__ == _events.__name__}
-    assert {type(event) for event in EVENTS} == defined - {NotRun, OutcomeUnknown}
+    assert {type(event) for event in EVENTS} == defined - {NotRun, OutcomeUnknown, KeyEnd, KeyVerdict}
     assert all(issubclass(kind, Event) for kind in map(type, EVENTS))
 
 

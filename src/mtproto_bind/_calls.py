@@ -129,6 +129,11 @@ class Calls:
         else:
             yield from self.failed(call_id, OutcomeUnknown(why))
 
+    def follows_open(self, call_id: CallId) -> bool:
+        """Whether a call that ``call_id`` was to follow has not ended."""
+        call = self._calls.get(call_id)
+        return call is not None and any(one in self._calls for one in call.after)
+
     def overdue(self, now: float) -> tuple[Call, ...]:
         """Calls whose time is up at ``now`` (our unix seconds)."""
         return tuple(call for call in self._calls.values() if call.give_up_at is not None and call.give_up_at <= now)

@@ -100,7 +100,7 @@ class Check(Enum):
     CONTAINER_IDS = Scope.STREAM, "c29 s17", "a container is younger than what it holds"
     GZIP = Scope.STREAM, "c29", "packed data unpacks, once, to a sane size"
     NOTIFICATION_TARGET = Scope.MESSAGE, "c30", "bad_msg_notification and bad_server_salt name a message sent lately"
-    RESULT_TARGET = Scope.MESSAGE, "c31", "rpc_result answers a message that waits"
+    RESULT_TARGET = Scope.MESSAGE, "c31", "rpc_result and msgs_state_info answer a message that waits"
     FUTURE_SALTS_ASKED = Scope.MESSAGE, "c32", "future_salts answers our request and holds no more than asked"
     FRAME_LIMIT = Scope.STREAM, "c37", "a frame is announced no longer than the ceiling"
     DETECTION = Scope.STREAM, "s25", "a stream begins with a transport that we speak"

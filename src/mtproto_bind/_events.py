@@ -5,6 +5,7 @@ What an event announces has not been acted upon on the wire before the next ``ne
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import NewType
 
 from attrs import field, frozen
@@ -24,7 +25,9 @@ __all__ = [
     "ConnectionClosed",
     "KeyBound",
     "KeyCreated",
+    "KeyEnd",
     "KeyExpired",
+    "KeyVerdict",
     "NotRun",
     "OutcomeUnknown",
     "PermanentKeyCreated",
@@ -93,11 +96,36 @@ class BindRefused(Event):
     verdict: BindVerdict
 
 
+class KeyEnd(Enum):
+    """What ended a temporary key."""
+
+    EXPIRED = auto()
+    """Its time is up, on the server's clock."""
+    UNKNOWN = auto()
+    """-404: the server does not know it."""
+    NOT_BOUND = auto()
+    """401 AUTH_KEY_PERM_EMPTY: the server knows it, and does not hold it for bound any more."""
+
+
+@frozen(kw_only=True)
+class KeyVerdict:
+    """Why a temporary key is given up, on which evidence; what comes next is another key, from ``retry_at`` on (ours)."""
+
+    end: KeyEnd
+    why: str
+    key_age: float
+    """Seconds since it was made."""
+    clock_certain: bool
+    """Whether something authenticated has told the server's time since our own clock last jumped."""
+    retry_at: float
+
+
 @frozen(kw_only=True)
 class KeyExpired(Event):
-    """A temporary key has ended, by its time or because the server has lost it."""
+    """A temporary key has ended, by its time or because the server has lost it; the verdict says which, and why."""
 
     key_id: int
+    verdict: KeyVerdict
 
 
 @frozen(kw_only=True)

@@ -11,7 +11,7 @@ from kit.slots import make_slot
 from mtproto_bind._config import ExternalKey, PendingKey
 from mtproto_bind._keys.slots import SESSIONS_SEEN, STEPS, Keys, Slot, SlotState
 from mtproto_bind._questions import PermanentKey
-from mtproto_bind._session import Message
+from mtproto_bind._session import ClientSalts, Message
 from mtproto_bind._wire import BindingRequest
 
 PERMANENT = PermanentKey(key=PERMANENT_KEY)
@@ -46,7 +46,7 @@ def test_no_key_is_used_that_was_not_bound() -> None:
 
 
 def test_a_key_that_was_just_made() -> None:
-    slot = Slot(session=make_slot().session, salt=1, expires_at=2, lifetime=3, made_at=NOW)
+    slot = Slot(session=make_slot().session, salts=ClientSalts(1, 0.0), expires_at=2, lifetime=3, made_at=NOW)
     assert (slot.state, slot.request, slot.binding, slot.renew_at) == (UNBOUND, None, None, None)
     assert (slot.introduced, slot.lost_once, slot.resend) == (False, False, False)
     assert (len(slot.sessions_seen), len(slot.outbox)) == (0, 0)

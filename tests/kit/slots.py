@@ -5,7 +5,7 @@ from __future__ import annotations
 from mtproto_bind._crypto import AuthKey, Side
 from mtproto_bind._keys import Slot, SlotState
 from mtproto_bind._limits import Limits, Timeouts
-from mtproto_bind._session import Session
+from mtproto_bind._session import ClientSalts, Session
 from mtproto_bind.testing.entropy import SeededEntropy
 
 from .sessions import CRYPTO, NOW, SESSION_ID
@@ -24,7 +24,7 @@ def make_slot(number: int = 1, state: SlotState = SlotState.UNBOUND, renew_at: f
         limits=Limits(),
         timeouts=Timeouts(),
     )
-    slot = Slot(session=session, salt=number, expires_at=int(NOW) + LIFETIME, lifetime=LIFETIME, made_at=NOW)
+    slot = Slot(session=session, salts=ClientSalts(number, NOW), expires_at=int(NOW) + LIFETIME, lifetime=LIFETIME, made_at=NOW)
     slot.state = state
     slot.renew_at = renew_at
     return slot

@@ -33,6 +33,8 @@ class Refusal(Enum):
     """The server's clock or ceiling does not agree with expires_at."""
     RETURNED_FALSE = auto()
     """boolFalse, without a reason."""
+    UNAUTHORIZED = auto()
+    """401: the server says that the key or the login is not valid any more."""
     FLOOD = auto()
     """420: wait."""
     SERVER_ERROR = auto()
@@ -101,6 +103,8 @@ def _meaning(answer: RpcError | None, evidence: BindEvidence) -> tuple[Refusal, 
     if name == "EXPIRES_AT_INVALID":
         why = "the server does not accept the end of the temporary key; our view of its clock is off, or its ceiling lower"
         return Refusal.EXPIRES_AT_INVALID, why, NextStep.NEW_TEMPORARY_KEY
+    if answer.code == 401:
+        return Refusal.UNAUTHORIZED, "the server says that the key or the login is not valid any more", NextStep.ASK_OWNER
     if answer.code == 420:
         return Refusal.FLOOD, "too many requests: the server names a time to wait", NextStep.BIND_AGAIN
     if answer.code >= 500 or answer.code < 0:

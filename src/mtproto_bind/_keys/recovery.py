@@ -58,10 +58,15 @@ class Backoff:
     retry: Retry
     failures: int = 0
 
+    @property
+    def wait(self) -> float:
+        """Seconds to wait after the next failure."""
+        # the exponent is bounded, so that failures for years do not overflow
+        return min(self.retry.ceiling, self.retry.delay * 2.0 ** min(self.failures, 30))
+
     def failed(self) -> float:
         """Count a failure; the seconds to wait before the next try."""
-        # the exponent is bounded, so that failures for years do not overflow
-        wait = min(self.retry.ceiling, self.retry.delay * 2.0 ** min(self.failures, 30))
+        wait = self.wait
         self.failures += 1
         return wait
 

@@ -10,7 +10,7 @@ from attrs import define, field
 
 from .._config import ExternalKey, PendingKey
 from .._questions import PermanentKey
-from .._session import Item, Session
+from .._session import ClientSalts, Item, Session
 from .._wire import BindingRequest
 
 __all__ = ["STEPS", "Keys", "Slot", "SlotState"]
@@ -48,7 +48,7 @@ class Slot:
     """One temporary key with its session."""
 
     session: Session
-    salt: int = field(repr=False)
+    salts: ClientSalts = field(repr=False)
     expires_at: int
     """Server unix seconds."""
     lifetime: int
@@ -70,6 +70,14 @@ class Slot:
     """The server has said that it does not hold the key for bound."""
     resend: bool = False
     """The stream is new: what is unanswered leaves again."""
+    again: set[int] = field(factory=set)
+    """Message ids that leave again even on the same stream, if they are not answered meanwhile."""
+    asked_about: tuple[int, tuple[int, ...]] | None = None
+    """Our msgs_state_req that is out: its message id, and the ids that it asks about."""
+    retired: deque[int] = field(factory=lambda: deque(maxlen=SESSIONS_SEEN))
+    """Sessions under this key that we gave up; what still comes in them is of no interest."""
+    end_doubted: bool = False
+    """Its end was reached by a leap of our clock; a sign of life has to tell the time first."""
     sessions_seen: deque[int] = field(factory=lambda: deque(maxlen=SESSIONS_SEEN), repr=False)
     """unique_id of the last of new_session_created."""
     outbox: deque[Item] = field(factory=lambda: deque(maxlen=OUTBOX), repr=False)

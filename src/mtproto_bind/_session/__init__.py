@@ -9,7 +9,7 @@ from .ids import FROM_CLIENT, REPLY, UNASKED, MessageIds, SequenceNumbers, time_
 from .incoming import Received, Unrolled, constructor_id, unpacked, unroll
 from .outgoing import Item, Packet, pack
 from .results import RpcError, read_result
-from .salts import ServerSalts
+from .salts import ClientSalts, ServerSalts
 from .sent import Message, Sent
 from .session import Session
 
@@ -18,6 +18,7 @@ __all__ = [
     "REPLY",
     "UNASKED",
     "Acks",
+    "ClientSalts",
     "ClockSource",
     "Doubles",
     "Item",

@@ -2,13 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from attrs import define, field
+
 from .._crypto import Secret, later_salt
 from .._tl import FutureSalt
 
-__all__ = ["PERIOD", "ServerSalts"]
+__all__ = ["PERIOD", "ClientSalts", "ServerSalts"]
 
 PERIOD = 1800
 """Seconds after which a new salt begins; each one is good for two periods."""
+GOOD_FOR = 600.0
+"""Seconds for which a salt is taken for good when nothing is known of its end, as TDLib does."""
+ASK_AGAIN = 60.0
+"""Seconds after which an unanswered request for salts is repeated."""
+MOST_SALTS = 64
+"""What one request may ask for."""
+
+
+@define
+class ClientSalts:
+    """The salts of one key, on a client: the one in use, and those that the server has promised.
+
+    All times are server unix seconds.
+    """
+
+    in_use: int = field(repr=False)
+    told_at: float
+    """When the server last used or named the one in use."""
+    future: tuple[FutureSalt, ...] = field(default=(), repr=False)
+    """Promised, the earliest first."""
+    asked: tuple[int, int] | None = None
+    """The message id of our request, and how many salts it asked for."""
+    _asked_at: float = float("-inf")
+
+    def at(self, server_time: float) -> int:
+        """The salt to seal with."""
+        # the one before is good for another period, and our idea of the server's clock may be ahead
+        begun = [one for one in self.future if one.valid_since + ASK_AGAIN <= server_time]
+        if begun:
+            self.future = self.future[len(begun) :]
+            self.in_use, self.told_at = begun[-1].salt, begun[-1].valid_since
+        return self.in_use
+
+    def told(self, salt: int, server_time: float) -> None:
+        """The server names the salt of this moment, which is better than any promise."""
+        self.in_use, self.told_at = salt, server_time
+        self.future = tuple(one for one in self.future if one.salt != salt and one.valid_since + ASK_AGAIN > server_time)
+
+    def promised(self, salts: Iterable[FutureSalt]) -> None:
+        """The answer to our request. Those that have ended, or are in use, go with the next look at them."""
+        self.asked = None
+        self.future = tuple(sorted(salts, key=lambda one: one.valid_since))
+
+    def wanted(self, server_time: float, until: float) -> int:
+        """How many salts to ask for now, enough for ``until``; 0: enough are known, or asked for."""
+        if self.future or server_time < self.told_at + GOOD_FOR or server_time < self._asked_at + ASK_AGAIN:
+            return 0
+        return min(MOST_SALTS, 1 + max(1, int((until - server_time) // PERIOD + 1)))
+
+    def ask(self, msg_id: int, count: int, server_time: float) -> None:
+        """``count`` salts are asked for in message ``msg_id``."""
+        self.asked, self._asked_at = (msg_id, count), server_time
 
 
 class ServerSalts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from .._crypto import AuthKey, Crypto, Side
 from .._errors import Check, require
@@ -49,9 +49,9 @@ class Session:
     def __repr__(self) -> str:
         return f"<Session {self.session_id:016x} under {self.key.id:016x}>"
 
-    def reserve(self, server_time: float, remainder: int = 0) -> tuple[int, int]:
-        """A message id and the seq_no of a content-related message, to be used before anything else is numbered."""
-        return self.ids.next(server_time, remainder), self.numbers.next(content_related=True)
+    def reserve(self, server_time: float, remainder: int = 0, *, content_related: bool = True) -> tuple[int, int]:
+        """A message id and a seq_no, to be used before anything else is numbered."""
+        return self.ids.next(server_time, remainder), self.numbers.next(content_related=content_related)
 
     def seal(self, items: Iterable[Item], *, salt: int, server_time: float) -> list[bytes]:
         """``items`` as sealed messages, ready to be framed; numbers are given and padding is drawn here."""
@@ -71,12 +71,12 @@ class Session:
             for packet in packets
         ]
 
-    def open(self, frame: bytes) -> Opened:
-        """Open a message of the other side that came to this session.
+    def open(self, frame: bytes, also: Collection[int] = ()) -> Opened:
+        """Open a message of the other side that came to this session, or to one of ``also``.
 
-        Raises SecurityError: the checks of the envelope, and that the session is this one.
+        Raises SecurityError: the checks of the envelope, and that the session is one of these.
         """
         other = Side.SERVER if self.side is Side.CLIENT else Side.CLIENT
         opened = open_sealed(frame, self.key, other, crypto=self._crypto)
-        require(opened.session_id == self.session_id, Check.SESSION_ID)
+        require(opened.session_id == self.session_id or opened.session_id in also, Check.SESSION_ID)
         return opened

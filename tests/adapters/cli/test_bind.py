@@ -23,7 +23,9 @@ from mtproto_bind import (
     Binding,
     BindRequested,
     DataCenter,
+    KeyEnd,
     KeyExpired,
+    KeyVerdict,
     PeerTimedOut,
     PermanentKey,
     PrivateKey,
@@ -39,6 +41,8 @@ from mtproto_bind_adapters.cli.keyfile import KeyFile
 from mtproto_bind_adapters.cli.parser import build_parser
 from mtproto_bind_adapters.stores import MemoryStore
 from mtproto_bind_adapters.sync import SyncServer
+
+ENDED = KeyVerdict(end=KeyEnd.EXPIRED, why="its time is up", key_age=1.0, clock_certain=True, retry_at=2.0)
 
 Capture = pytest.CaptureFixture[str]
 CLIENTS_KEY = PermanentKey(key=AuthKey(bytes(range(256))))
@@ -282,7 +286,7 @@ def test_a_permanent_key_that_the_server_does_not_know(
 
 def test_what_does_not_matter_is_passed_over(pem: Path) -> None:
     run = Run(build_parser().parse_args(line(closed_port(), pem)), Console(as_json=True))
-    assert run._reaches_goal(KeyExpired(key_id=1)) is False
+    assert run._reaches_goal(KeyExpired(key_id=1, verdict=ENDED)) is False
 
 
 def test_a_stream_that_falls_silent_is_no_failed_try(pem: Path, capsys: Capture) -> None:

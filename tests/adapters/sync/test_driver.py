@@ -20,7 +20,9 @@ from mtproto_bind import (
     Event,
     Framing,
     KeyBound,
+    KeyEnd,
     KeyExpired,
+    KeyVerdict,
     LocalProtocolError,
     NotRun,
     OutcomeUnknown,
@@ -38,6 +40,8 @@ from mtproto_bind import (
     TransportErrorReceived,
 )
 from mtproto_bind_adapters.sync import CallUnanswered, SyncDriver
+
+ENDED = KeyVerdict(end=KeyEnd.EXPIRED, why="its time is up", key_age=1.0, clock_certain=True, retry_at=2.0)
 
 
 @pytest.mark.parametrize("framing", Framing)
@@ -207,9 +211,9 @@ def test_an_expired_key_is_bound_no_more() -> None:
     told: list[Event] = []
     with running(make_loop()) as address, make_driver(address, on_event=told.append) as driver:
         first = driver.wait_bound(PATIENCE)
-        driver._note(KeyExpired(key_id=first.key_id ^ 1))
+        driver._note(KeyExpired(key_id=first.key_id ^ 1, verdict=ENDED))
         assert driver.wait_bound(0.0) == first
-        driver._note(KeyExpired(key_id=first.key_id))
+        driver._note(KeyExpired(key_id=first.key_id, verdict=ENDED))
         with pytest.raises(TimeoutError):
             driver.wait_bound(0.01)
 

@@ -12,6 +12,7 @@ from mtproto_bind import (
     CallReceived,
     InitConnection,
     KeyBound,
+    KeyEnd,
     KeyExpired,
     RpcError,
 )
@@ -78,7 +79,7 @@ def test_a_key_that_is_not_bound_any_more_is_replaced() -> None:
     pair.link.send_error(kept[0], 401, "AUTH_KEY_PERM_EMPTY", pair.now)
     pair.run_until(KeyBound)
     pair.run(1)
-    assert pair.events(KeyExpired) == [KeyExpired(key_id=first.key.id)]
+    assert [(event.key_id, event.verdict.end) for event in pair.events(KeyExpired)] == [(first.key.id, KeyEnd.NOT_BOUND)]
     assert len(kept) == 2
     assert kept[1].key_id != first.key.id
     assert not pair.events(CallFailed)

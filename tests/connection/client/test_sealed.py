@@ -12,6 +12,7 @@ from mtproto_bind import (
     CallFailed,
     Check,
     KeyBound,
+    KeyEnd,
     KeyExpired,
     Limits,
     OutcomeUnknown,
@@ -343,7 +344,7 @@ def test_refused_together_calls_lose_their_key_once() -> None:
         pair.link.send_error(call, 401, "AUTH_KEY_PERM_EMPTY", pair.now)
     pair.run_until(KeyBound)
     pair.run(1)
-    assert pair.events(KeyExpired) == [KeyExpired(key_id=first.key.id)]
+    assert [(event.key_id, event.verdict.end) for event in pair.events(KeyExpired)] == [(first.key.id, KeyEnd.NOT_BOUND)]
     # each was told to be unrun, and goes out again
     assert not pair.events(CallFailed)
     assert (len(kept), len(calls)) == (6, 3)

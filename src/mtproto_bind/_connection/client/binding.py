@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from ..._bind import BindEvidence, BindVerdict, NextStep, answer_of, judge, request_of
+from ..._config import PendingKey
 from ..._errors import ExchangeRefused, SecurityError
 from ..._events import BindRefused, ConnectionClosed, KeyBound
 from ..._ground import id_from_bytes
@@ -134,7 +135,8 @@ def _ask_owner(state: ClientState, slot: Slot, verdict: BindVerdict) -> None:
             state.timers.set(Timer.BIND_AGAIN, max(now, verdict.retry_at))
         elif isinstance(state.keys.permanent, PermanentKey):
             state.lose(slot, "its permanent key was replaced")
-            state.keys.permanent = None
+            # made elsewhere again, where that was its origin
+            state.keys.permanent = PendingKey() if isinstance(state.config.permanent_key, PendingKey) else None
         else:
             error = ExchangeRefused("the server does not know the external permanent key, and it cannot be replaced here")
             state.close(ConnectionClosed(error=error))

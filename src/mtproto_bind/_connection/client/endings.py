@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ..._errors import PeerTimedOut, RemoteProtocolError, Scope, TransportErrorReceived
-from ..._events import ConnectionClosed, KeyExpired, TransportEnded
-from ..._keys import Charge, Circumstances, charge
+from ..._events import ConnectionClosed, KeyEnd, TransportEnded
+from ..._keys import Backoff, Charge, Circumstances, charge
+from .sending import send_ping
 from .state import ClientState, Timer
 
-__all__ = ["expire", "stream_failed", "stream_lost", "timed_out", "transport_error"]
+__all__ = ["expire", "renewal_unanswered", "stream_failed", "stream_lost", "timed_out", "transport_error"]
 
 
 def stream_lost(state: ClientState) -> None:
@@ -41,8 +42,7 @@ def transport_error(state: ClientState, code: int) -> None:
         _exchange_failed(state, error)
         return
     if slot is not None and charged is Charge.TEMPORARY_KEY:
-        state.tell(KeyExpired(key_id=slot.id))
-        state.lose(slot, "the server does not know the temporary key")
+        state.expired(slot, KeyEnd.UNKNOWN, "the server does not know the temporary key", state.now + state.backoff.wait)
     elif slot is not None and code == -404:
         slot.lost_once = True
     _end(state, error)
@@ -53,26 +53,44 @@ def timed_out(state: ClientState, waiting_for: str, seconds: float) -> None:
     _end(state, PeerTimedOut(waiting_for, seconds))
 
 
+def renewal_unanswered(state: ClientState) -> None:
+    """The handshake of a renewal has no answer. The stream carries the key in use, and is worth more: try again later."""
+    state.end_exchange()
+    _space(state)
+
+
 def expire(state: ClientState) -> None:
     """Keys whose time is up, on the server's clock, are gone."""
     for slot in tuple(state.keys.slots()):
-        if slot.expires_at <= state.server_time:
+        slot.end_doubted = slot.end_doubted and not state.clock.certain
+        if slot.end_doubted and not state.ping_out:
+            send_ping(state, slot)
+            state.timers.set(Timer.IDLE, state.now + state.config.timeouts.idle)
+        if slot.expires_at <= state.server_time and not slot.end_doubted:
+            # a server whose clock makes keys end at once must not keep us making them
+            again_at = state.now + state.config.retry.ceiling if slot is state.keys.next else state.now
             if slot is state.keys.next:
-                # a server whose clock makes keys end at once must not keep us making them
-                state.timers.set(Timer.EXCHANGE_AGAIN, state.now + state.config.retry.ceiling)
-            state.tell(KeyExpired(key_id=slot.id))
-            state.lose(slot, "the temporary key has expired")
+                state.timers.set(Timer.EXCHANGE_AGAIN, again_at)
+            state.expired(slot, KeyEnd.EXPIRED, "the temporary key has expired", again_at)
 
 
 def _exchange_failed(state: ClientState, error: RemoteProtocolError) -> None:
     """New nonces on the next stream, unless it was the last attempt."""
     state.end_exchange()
-    state.attempts += 1
+    _space(state)
     attempts = state.config.retry.attempts
-    if attempts is not None and state.attempts >= attempts:
+    # while a key is in use a renewal may fail as often as it likes
+    if attempts is not None and state.attempts >= attempts and state.keys.current is None:
         state.close(ConnectionClosed(error=error))
     else:
         _end(state, error)
+
+
+def _space(state: ClientState) -> None:
+    """Handshakes that fail keep their distance, whatever else goes well meanwhile."""
+    wait = Backoff(state.config.retry, failures=state.attempts).failed()
+    state.attempts += 1
+    state.timers.set(Timer.EXCHANGE_AGAIN, state.now + wait)
 
 
 def _end(state: ClientState, error: RemoteProtocolError | None) -> None:
@@ -80,6 +98,8 @@ def _end(state: ClientState, error: RemoteProtocolError | None) -> None:
         # arithmetic that was finished between two streams came to a bad end; the owner is about to dial anyway
         return
     retry_at = state.now + state.backoff.failed()
-    state.timers.clear(Timer.EXCHANGE_AGAIN)
+    if state.keys.current is None:
+        # the wait for the next stream is the wait for the next handshake
+        state.timers.clear(Timer.EXCHANGE_AGAIN)
     state.hang_up()
     state.tell(TransportEnded(error=error, retry_at=retry_at))

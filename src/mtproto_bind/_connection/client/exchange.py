@@ -23,7 +23,7 @@ from ..._handshake import (
 )
 from ..._keys import Need, Slot
 from ..._questions import PermanentKey
-from ..._session import Session
+from ..._session import ClientSalts, Session
 from ..._wire import pack_plain, unpack_plain
 from .state import ClientState, Exchange, Timer
 
@@ -145,7 +145,7 @@ def _slot(state: ClientState, agreed: KeyAgreed, expires_in: int) -> Slot:
     )
     return Slot(
         session=session,
-        salt=agreed.first_salt,
+        salts=ClientSalts(agreed.first_salt, started),
         expires_at=expires_at,
         lifetime=expires_at - started,
         made_at=state.now,

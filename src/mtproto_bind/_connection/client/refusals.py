@@ -7,8 +7,8 @@ from ..._errors import UnexpectedMessage
 from ..._events import SessionReset
 from ..._ground import id_from_bytes
 from ..._keys import Slot
-from ..._session import Message, Session
-from ..._tl import BadMsgNotification
+from ..._session import Item, Message, Session
+from ..._tl import BadMsgNotification, DestroySession
 from .binding import build_again
 from .state import ClientState
 
@@ -86,6 +86,11 @@ def _new_session(state: ClientState, slot: Slot, why: str) -> None:
         timeouts=config.timeouts,
     )
     slot.sessions_seen.clear()
+    slot.asked_about = slot.salts.asked = None
+    slot.again.clear()
+    slot.retired.append(old.session_id)
+    # the server need not keep for us what waits there
+    slot.outbox.append(Item(body=DestroySession(session_id=old.session_id).to_bytes(), content_related=False))
     for message in old.sent.all():
         state.abandon(message.about, False, why)
     state.tell(SessionReset(session_id=old.session_id))

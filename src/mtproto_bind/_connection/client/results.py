@@ -14,6 +14,8 @@ __all__ = ["result_came"]
 
 UNBOUND = "AUTH_KEY_PERM_EMPTY"
 """The server does not hold the temporary key for bound (any more)."""
+NOT_WAITED_FOR = frozenset({"MSG_WAIT_FAILED", "MSG_WAIT_TIMEOUT"})
+"""A call named in invokeAfterMsgs failed, or was not there. https://core.telegram.org/api/invoking"""
 STRANGERS = frozenset({"CONNECTION_NOT_INITED", "CONNECTION_LAYER_INVALID"})
 """The server has forgotten who calls."""
 
@@ -43,6 +45,9 @@ def _call_answered(state: ClientState, slot: Slot, message: Message, call_id: Ca
         # what went out beside this call is refused alike, but only this one is known to be
         state.abandon(call_id, message.times_sent == 1, result.message)
         slot.refused = True
+    elif result.message in NOT_WAITED_FOR and state.calls.follows_open(call_id):
+        # the server did not know the one before by the id that it had then
+        state.abandon(call_id, message.times_sent == 1, result.message)
     elif result.message in STRANGERS and state.config.api is not None:
         slot.introduced = False
         state.abandon(call_id, message.times_sent == 1, result.message)

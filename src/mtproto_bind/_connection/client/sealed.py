@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from ..._errors import Check, RemoteProtocolError, Scope, SecurityError, require
-from ..._events import KeyExpired, SessionReset, UpdateReceived
+from ..._events import KeyEnd, SessionReset, UpdateReceived
 from ..._keys import Slot
 from ..._session import Item, Received, Unrolled, constructor_id, time_of, unpacked, unroll
 from ..._tl import (
@@ -14,10 +14,10 @@ from ..._tl import (
     BadMsgNotification,
     BadServerSalt,
     FutureSalts,
-    GetFutureSalts,
     MsgDetailedInfo,
     MsgNewDetailedInfo,
     MsgResendReq,
+    MsgsAllInfo,
     MsgsStateInfo,
     MsgsStateReq,
     NewSessionCreated,
@@ -33,9 +33,11 @@ from .state import ClientState
 
 __all__ = ["receive_sealed"]
 
+UNKNOWN, RECEIVED = 1, 4
+KIND, ANSWERED = 7, 64
+"""Parts of a byte of msgs_state_info."""
 OLDEST, NEWEST = 300, 30
 """Seconds before and after the server's time."""
-ASKED_FOR_SALTS = GetFutureSalts.constructor.id.to_bytes(4, "little")
 EXEMPT = frozenset({BadServerSalt.constructor.id, BadMsgNotification.constructor.id})
 """How a client learns the time."""
 
@@ -64,15 +66,18 @@ def receive_sealed(state: ClientState, frame: bytes) -> None:
         # an answer that comes late, when its key has drained
         return
     slot = require(state.keys.find(key_id), Check.KEY_KNOWN)
-    opened = slot.session.open(frame)
+    opened = slot.session.open(frame, also=slot.retired)
+    if opened.session_id != slot.session.session_id:
+        # an answer in a session that was given up: its calls have been told
+        return
     unrolled = unroll(opened, state.config.limits)
     # a server's ids are odd, so that nobody can send us back what we sent
     for msg_id in (opened.msg_id, *(message.msg_id for message in unrolled.messages)):
         require(msg_id & 1, Check.MSG_ID_PARITY)
     try:
         _check_double(slot, opened.msg_id, opened.seq_no, state.now)
-        state.proven()
         _check_time(state, unrolled)
+        state.proven()
     except SecurityError as error:
         state.drop(error)
         return
@@ -93,8 +98,7 @@ def receive_sealed(state: ClientState, frame: bytes) -> None:
             raise
     if slot.refused and slot is not state.keys.next and slot in state.keys.slots():
         # every call in the message has been told first
-        state.tell(KeyExpired(key_id=slot.id))
-        state.lose(slot, "the server does not hold the key for bound")
+        state.expired(slot, KeyEnd.NOT_BOUND, "the server does not hold the key for bound")
 
 
 def _forget(slot: Slot, msg_id: int) -> None:
@@ -126,7 +130,8 @@ def _check_time(state: ClientState, unrolled: Unrolled) -> None:
         if late < -NEWEST:
             # it is the server's own: our idea of its clock is behind, and the next message tells better
             state.clock = state.clock.doubted()
-        require(-NEWEST <= late <= OLDEST, Check.MSG_ID_WINDOW, f"{late:.0f} s old")
+        unsure = state.clock.uncertainty or 0.0
+        require(-NEWEST - unsure <= late <= OLDEST + unsure, Check.MSG_ID_WINDOW, f"{late:.0f} s old")
 
 
 def _check_double(slot: Slot, msg_id: int, seq_no: int, now: float) -> None:
@@ -146,7 +151,7 @@ def _on_rpc_result(state: ClientState, slot: Slot, _message: Received, thing: Rp
 @on(BadServerSalt)
 def _on_bad_server_salt(state: ClientState, slot: Slot, _message: Received, thing: BadServerSalt) -> None:
     require(slot.session.sent.lately(thing.bad_msg_id), Check.NOTIFICATION_TARGET)
-    slot.salt = thing.new_server_salt
+    slot.salts.told(thing.new_server_salt, state.server_time)
     bad_salt(state, slot, thing.bad_msg_id)
 
 
@@ -163,7 +168,7 @@ def _on_new_session_created(state: ClientState, slot: Slot, _message: Received, 
         return
     first = not slot.sessions_seen
     slot.sessions_seen.append(thing.unique_id)
-    slot.salt = thing.server_salt
+    slot.salts.told(thing.server_salt, state.server_time)
     for message in slot.session.sent.all():
         if message.msg_id < thing.first_msg_id:
             # a binding that is settled so leaves once more
@@ -185,15 +190,43 @@ def _on_pong(state: ClientState, _slot: Slot, _message: Received, _thing: Pong) 
 
 @on(FutureSalts)
 def _on_future_salts(_state: ClientState, slot: Slot, _message: Received, thing: FutureSalts) -> None:
-    # we never ask: a salt that is refused brings the right one with it
-    asked = slot.session.sent.get(thing.req_msg_id)
-    require(asked is not None and asked.body[:4] == ASKED_FOR_SALTS, Check.FUTURE_SALTS_ASKED)
+    msg_id, count = slot.salts.asked or (None, 0)
+    require(thing.req_msg_id == msg_id and len(thing.salts) <= count, Check.FUTURE_SALTS_ASKED)
+    slot.salts.promised(thing.salts)
 
 
 @on(MsgsStateReq)
 def _on_msgs_state_req(_state: ClientState, slot: Slot, message: Received, thing: MsgsStateReq) -> None:
-    info = bytes(4 if slot.session.doubles.knows(msg_id) else 1 for msg_id in thing.msg_ids)
-    slot.outbox.append(_service(MsgsStateInfo(req_msg_id=message.msg_id, info=info)))
+    _tell_states(slot, message.msg_id, thing.msg_ids)
+
+
+def _tell_states(slot: Slot, asked_by: int, msg_ids: Sequence[int]) -> None:
+    info = bytes(RECEIVED if slot.session.doubles.knows(msg_id) else UNKNOWN for msg_id in msg_ids)
+    slot.outbox.append(_service(MsgsStateInfo(req_msg_id=asked_by, info=info)))
+
+
+@on(MsgsStateInfo)
+def _on_msgs_state_info(_state: ClientState, slot: Slot, _message: Received, thing: MsgsStateInfo) -> None:
+    asked_by, msg_ids = slot.asked_about or (None, ())
+    require(thing.req_msg_id == asked_by and len(thing.info) == len(msg_ids), Check.RESULT_TARGET)
+    slot.asked_about = None
+    _told_states(slot, msg_ids, thing.info)
+
+
+@on(MsgsAllInfo)
+def _on_msgs_all_info(_state: ClientState, slot: Slot, _message: Received, thing: MsgsAllInfo) -> None:
+    _told_states(slot, thing.msg_ids, thing.info)
+
+
+def _told_states(slot: Slot, msg_ids: Sequence[int], info: bytes) -> None:
+    """What did not come, or is answered already, leaves again under the same id: taken once, or answered again.
+
+    Another id is given to none of them, not even to what has not been received: it may be under way all the same.
+    """
+    for msg_id, state in zip(msg_ids, info, strict=False):
+        waits = state & KIND == RECEIVED and not state & ANSWERED
+        if not waits and slot.session.sent.get(msg_id) is not None:
+            slot.again.add(msg_id)
 
 
 @on(MsgDetailedInfo)
@@ -215,8 +248,11 @@ def _there_is(state: ClientState, slot: Slot, msg_id: int) -> None:
 
 
 @on(MsgResendReq)
-def _on_msg_resend_req(_state: ClientState, slot: Slot, _message: Received, _thing: MsgResendReq) -> None:
-    slot.resend = True
+def _on_msg_resend_req(_state: ClientState, slot: Slot, message: Received, thing: MsgResendReq) -> None:
+    if all(slot.session.sent.get(msg_id) is not None for msg_id in thing.msg_ids):
+        slot.again.update(thing.msg_ids)
+    else:
+        _tell_states(slot, message.msg_id, thing.msg_ids)
 
 
 def _service(thing: TLObject) -> Item:

@@ -9,7 +9,7 @@ from ..._events import CallId
 from ..._ground import id_from_bytes
 from ..._keys import Slot, SlotState
 from ..._session import Item
-from ..._tl import MsgsAck, Ping
+from ..._tl import GetFutureSalts, MsgsAck, Ping
 from ..._wire import Stream
 from .binding import drained
 from .exchange import send_plain
@@ -22,8 +22,11 @@ def compose(state: ClientState, stream: Stream) -> None:
     """Frame everything that is due."""
     send_plain(state)
     for slot in tuple(state.keys.slots()):
-        # the server forgets an expired key at the same moment; nothing leaves under it
-        if slot.expires_at > state.server_time:
+        # the server forgets an expired key at the same moment; nothing leaves under it but the question whether it has
+        if slot.end_doubted:
+            if slot.outbox:
+                _send(state, stream, slot, [slot.outbox.popleft() for _ in range(len(slot.outbox))])
+        elif slot.expires_at > state.server_time:
             for items in _due(state, slot):
                 _send(state, stream, slot, items)
 
@@ -43,7 +46,7 @@ def send_ping(state: ClientState, slot: Slot) -> None:
 
 
 def _send(state: ClientState, stream: Stream, slot: Slot, items: list[Item]) -> None:
-    for frame in slot.session.seal(items, salt=slot.salt, server_time=state.server_time):
+    for frame in slot.session.seal(items, salt=slot.salts.at(state.server_time), server_time=state.server_time):
         stream.send(frame)
         state.sealed_since_proof.add(slot.id)
         state.timers.set_if_unset(Timer.IDLE, state.now + state.config.timeouts.idle)
@@ -61,6 +64,8 @@ def _due(state: ClientState, slot: Slot) -> Iterator[list[Item]]:
         return
     items = [*_again(state, slot), *slot.outbox, *_calls(state, slot)]
     slot.outbox.clear()
+    if items and slot is state.keys.current:
+        items.extend(_ask_for_salts(state, slot))
     deadline = slot.session.acks.deadline()
     if len(slot.session.acks) and state.settled and (items or (deadline is not None and deadline <= state.now)):
         items.insert(0, _acks(slot))
@@ -73,12 +78,22 @@ def _acks(slot: Slot) -> Item:
     return Item(body=MsgsAck(msg_ids=taken).to_bytes(), content_related=False)
 
 
+def _ask_for_salts(state: ClientState, slot: Slot) -> Iterator[Item]:
+    """Where the salt may end soon the next ones are asked for, along with what leaves anyway."""
+    count = slot.salts.wanted(state.server_time, slot.expires_at)
+    if count:
+        msg_id, seq_no = slot.session.reserve(state.server_time, content_related=False)
+        slot.salts.ask(msg_id, count, state.server_time)
+        yield Item(body=GetFutureSalts(num=count).to_bytes(), content_related=False, numbered=(msg_id, seq_no))
+
+
 def _again(state: ClientState, slot: Slot) -> Iterator[Item]:
-    """After a new stream: what is unanswered, under the same ids, which the server takes once."""
-    if not slot.resend:
-        return
+    """What is unanswered, on a new stream or because it seems lost: under the same ids, which the server takes once."""
+    messages = slot.session.sent.all() if slot.resend or slot.again else ()
+    due = [message for message in messages if slot.resend or message.msg_id in slot.again]
     slot.resend = False
-    for message in slot.session.sent.all():
+    slot.again.clear()
+    for message in due:
         if message.about == slot.request:
             state.timers.set(Timer.BIND_ANSWER, state.now + state.config.timeouts.bind)
         yield Item(
@@ -104,6 +119,7 @@ def _calls(state: ClientState, slot: Slot) -> Iterator[Item]:
         body = wrap(call, state.calls, api)
         msg_id, seq_no = slot.session.reserve(state.server_time)
         state.calls.left(call.id, msg_id)
+        state.timers.set_if_unset(Timer.STATES, state.now + state.config.timeouts.answer)
         yield Item(body=body, content_related=True, keep=True, about=call.id, numbered=(msg_id, seq_no))
 
 

@@ -12,11 +12,12 @@ from attrs import define, evolve, field
 from ..._calls import Calls
 from ..._config import ClientConfig
 from ..._errors import Check, SecurityError
-from ..._events import CallId, ConnectionClosed, NotRun, OutcomeUnknown
+from ..._events import CallId, ConnectionClosed, KeyEnd, KeyExpired, KeyVerdict, NotRun, OutcomeUnknown
 from ..._handshake import ClientTools, Purpose, State
 from ..._keys import Backoff, Keys, Slot
 from ..._questions import BindingRequired, Computation, Event, PermanentKeySuspected, Question
-from ..._session import MessageIds, ServerClock
+from ..._session import Item, MessageIds, ServerClock
+from ..._tl import RpcDropAnswer
 from ..._wire import Stream
 from ..asked import Asked
 from ..timers import Timers
@@ -24,6 +25,9 @@ from ..timers import Timers
 __all__ = ["ClientState", "Exchange", "Timer"]
 
 T = TypeVar("T")
+
+LEAP = 60.0
+"""Seconds from one moment to the next, above which an end may have been reached by a wrong clock."""
 
 
 class Timer(Enum):
@@ -37,6 +41,8 @@ class Timer(Enum):
     BIND_AGAIN = auto()
     DRAIN = auto()
     """Until then a sealed binding waits for the answers under the old key."""
+    STATES = auto()
+    """Then the server is asked about calls that are long without an answer."""
     FRAME = auto()
     IDLE = auto()
 
@@ -105,6 +111,8 @@ class ClientState:
     def at(self, now: float) -> None:
         """Our clock says ``now``. If it went back, every deadline moves with it, and the server's time is doubted."""
         back = now - self.now
+        if LEAP < back < float("inf") and self.keys.current is not None:
+            self._leapt(self.keys.current, now)
         if back < 0:
             self.timers.shift(back)
             self.calls.shift(back)
@@ -119,6 +127,12 @@ class ClientState:
             # the server's clock has not jumped
             self.clock = evolve(self.clock, offset=self.clock.offset - back).doubted() if self.clock.certain else self.clock
         self.now = now
+
+    def _leapt(self, slot: Slot, now: float) -> None:
+        """The driver slept, or its clock was wrong: an end reached so is believed when something authenticated tells the time."""
+        if self.server_time < slot.expires_at <= self.clock.time(now):
+            slot.end_doubted = True
+            self.clock = self.clock.doubted()
 
     def tell(self, events: Event | Iterable[Event]) -> None:
         """Tell the owner; nothing is begun on the wire before the owner has it."""
@@ -177,6 +191,10 @@ class ClientState:
         """The stream is done with; what is framed already may still leave once."""
         if self.stream is not None and not self.lost:
             self.last_words = self.stream.data_to_send()
+        if self.ping_out:
+            # it was asked, and nobody said that it lives
+            for slot in self.keys.slots():
+                slot.end_doubted = False
         self.stream = None
         self.lost = False
         self.sealed_since_proof.clear()
@@ -193,6 +211,18 @@ class ClientState:
         for name in (Timer.BINDING_REQUIRED, Timer.BIND_ANSWER, Timer.DRAIN):
             self.timers.clear(name)
 
+    def expired(self, slot: Slot, end: KeyEnd, why: str, retry_at: float | None = None) -> None:
+        """``slot`` has ended, and the owner is told on which evidence."""
+        verdict = KeyVerdict(
+            end=end,
+            why=why,
+            key_age=self.now - slot.made_at,
+            clock_certain=self.clock.certain,
+            retry_at=self.now if retry_at is None else retry_at,
+        )
+        self.tell(KeyExpired(key_id=slot.id, verdict=verdict))
+        self.lose(slot, why)
+
     def lose(self, slot: Slot, why: str) -> None:
         """``slot`` is gone, with its session; whether what it carried has run nobody knows."""
         if slot is self.keys.next:
@@ -205,11 +235,11 @@ class ClientState:
             self.abandon(message.about, False, why)
 
     def forget_message(self, call_id: CallId) -> None:
-        """The message of a call is not sent again, and its answer not awaited."""
+        """The message of a call is not sent again, and its answer not awaited: the server need not send it."""
         call = self.calls.get(call_id)
         for slot in self.keys.slots():
-            if call is not None and call.msg_id is not None:
-                slot.session.sent.settle(call.msg_id)
+            if call is not None and call.msg_id is not None and slot.session.sent.settle(call.msg_id) is not None:
+                slot.outbox.append(Item(body=RpcDropAnswer(req_msg_id=call.msg_id).to_bytes(), content_related=False))
 
     def abandon(self, about: object, unrun: bool, why: str) -> None:
         """A message will have no answer any more."""

@@ -58,7 +58,7 @@ def bound_key(state: ClientState) -> BoundKey:
     return BoundKey(
         key=slot.session.key,
         permanent_key_id=state.keys.permanent_id or 0,
-        server_salt=slot.salt,
+        server_salt=slot.salts.at(state.server_time),
         time_offset=state.clock.offset,
         session_id=slot.session.session_id,
         next_seq_no=2 * slot.session.numbers.content_related + 1,

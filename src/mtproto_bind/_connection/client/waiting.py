@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from ..._events import CallId, NotRun, OutcomeUnknown
-from ..._keys import Need, Slot, lacking
+from ..._keys import Need, Slot, SlotState, lacking
 from ..._questions import PermanentKeySuspected
+from ..._session import Item, time_of
+from ..._tl import MsgsStateReq
 from .binding import ask_for_owners_key, build_again, start_binding
-from .endings import timed_out
+from .endings import renewal_unanswered, timed_out
 from .exchange import begin_exchange
 from .sending import send_ping
 from .state import ClientState, Timer
@@ -16,6 +18,8 @@ __all__ = ["next_deadline", "pursue", "time_frame", "time_passed"]
 
 def pursue(state: ClientState) -> None:
     """Begin what the goal lacks; called once the owner has every event."""
+    if any(slot.end_doubted for slot in state.keys.slots()):
+        return
     need = lacking(state.keys, state.config.goal, server_time=state.server_time)
     if need in (Need.PERMANENT_KEY, Need.TEMPORARY_KEY):
         # handshakes follow each other; the first needs a stream to begin
@@ -74,6 +78,8 @@ def _expired(state: ClientState, name: object) -> None:
         state.lose(name, "its answers did not come after the key was renewed")
     elif state.stream is not None:
         match name:
+            case Timer.HANDSHAKE_ANSWER if state.keys.current is not None:
+                renewal_unanswered(state)
             case Timer.HANDSHAKE_ANSWER:
                 timed_out(state, "answer to the handshake", timeouts.handshake)
             case Timer.BIND_ANSWER:
@@ -82,6 +88,8 @@ def _expired(state: ClientState, name: object) -> None:
                 timed_out(state, "rest of a frame", timeouts.frame)
             case Timer.IDLE:
                 _idle(state)
+            case Timer.STATES:
+                _ask_for_states(state)
 
 
 def _idle(state: ClientState) -> None:
@@ -90,6 +98,22 @@ def _idle(state: ClientState) -> None:
     elif state.keys.current is not None:
         send_ping(state, state.keys.current)
         state.timers.set(Timer.IDLE, state.now + state.config.timeouts.idle)
+
+
+def _ask_for_states(state: ClientState) -> None:
+    """Ask what became of the calls that are long without an answer: /mtproto/service_messages_about_messages."""
+    waits = state.config.timeouts.answer
+    for slot in state.keys.slots():
+        calls = [message for message in slot.session.sent.all() if isinstance(message.about, int)]
+        old = [call.msg_id for call in calls if state.server_time - time_of(call.msg_id) >= waits]
+        if old and slot.state is not SlotState.UNBOUND:
+            ids = tuple(old[: state.config.limits.ids])
+            msg_id, seq_no = slot.session.reserve(state.server_time, content_related=False)
+            slot.asked_about = (msg_id, ids)
+            body = MsgsStateReq(msg_ids=ids).to_bytes()
+            slot.outbox.append(Item(body=body, content_related=False, numbered=(msg_id, seq_no)))
+        if calls:
+            state.timers.set(Timer.STATES, state.now + waits)
 
 
 def _give_up(state: ClientState, call_id: CallId) -> None:
