@@ -9,6 +9,7 @@ import pytest
 from kit.pairs import OTHER_QUERY, QUERY, Wiretap, bound_pair, keep_calls, make_pair, say, session_of
 from mtproto_bind import (
     AuthKey,
+    BindRefused,
     CallAnswered,
     CallFailed,
     CallReceived,
@@ -16,10 +17,17 @@ from mtproto_bind import (
     KeyBound,
     KeyEnd,
     KeyExpired,
+    NextStep,
+    PendingKey,
+    PermanentKey,
     PermanentKeyCreated,
+    PermanentKeyRequired,
+    PermanentKeySuspected,
+    Refusal,
     Retry,
     SessionReset,
     TransportEnded,
+    Verdict,
 )
 from mtproto_bind._connection.server.sessions import ServerSession
 from mtproto_bind._session import Item

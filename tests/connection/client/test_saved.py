@@ -76,7 +76,7 @@ def test_what_does_not_fit_is_refused() -> None:
     refused(plain[:13] + b"\xff" * 8 + plain[21:], "no number of seconds")
     refused(secret, "another permanent key")
     refused(secret, "another permanent key", permanent_key=PendingKey())
-    refused(secret[:-8] + bytes(8), "never lived", permanent_key=permanent)
+    refused(secret[:-9] + bytes(9), "never lived", permanent_key=permanent)
 
 
 def test_a_bound_key_is_not_saved_where_none_is_bound() -> None:

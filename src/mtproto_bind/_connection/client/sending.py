@@ -24,8 +24,7 @@ def compose(state: ClientState, stream: Stream) -> None:
     for slot in tuple(state.keys.slots()):
         # the server forgets an expired key at the same moment; nothing leaves under it but the question whether it has
         if slot.end_doubted:
-            if slot.outbox:
-                _send(state, stream, slot, [slot.outbox.popleft() for _ in range(len(slot.outbox))])
+            _send(state, stream, slot, [slot.outbox.popleft() for _ in range(len(slot.outbox))])
         elif slot.expires_at > state.server_time:
             for items in _due(state, slot):
                 _send(state, stream, slot, items)
