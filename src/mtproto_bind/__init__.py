@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ._bind import BindEvidence, BindVerdict, NextStep, Refusal
 from ._config import ClientConfig, ExternalKey, Goal, InitConnection, PendingKey, ServerConfig
-from ._connection import BoundKey, ClientConnection, Server, ServerConnection, Status
+from ._connection import BoundKey, ClientConnection, Server, ServerConnection, ServerStatus, Status
 from ._crypto import (
     KNOWN_PRIME,
     AuthKey,
@@ -62,6 +62,8 @@ from ._questions import (
     BindingRequired,
     BindRequested,
     Computation,
+    Destruction,
+    DestructionRequested,
     Event,
     HandshakeAdvanced,
     HandshakeNeeded,
@@ -109,6 +111,8 @@ __all__ = [
     "ConnectionClosed",
     "Crypto",
     "DataCenter",
+    "Destruction",
+    "DestructionRequested",
     "Entropy",
     "Event",
     "ExchangeRefused",
@@ -153,6 +157,7 @@ __all__ = [
     "ServerClock",
     "ServerConfig",
     "ServerConnection",
+    "ServerStatus",
     "ServerTransport",
     "SessionReset",
     "Status",

@@ -74,6 +74,8 @@ class Timeouts:
     """For the sealed binding of an external key; a message id lives 300 s."""
     handshake_memory: float = field(default=600.0, validator=gt(0))
     """How long a server remembers a handshake, from its first request."""
+    unacknowledged: float = field(default=600.0, validator=gt(0))
+    """How long a server keeps a message that nobody acknowledges, to send it again on a new stream."""
     idle: float = field(default=60.0, validator=gt(0))
     """A client that hears nothing for so long asks with a ping, and gives the stream up after as long again."""
 

@@ -767,4 +767,3 @@ def test_refusals_that_the_client_does_not_read_have_an_end() -> None:
     frames = [puppet.seal(puppet.hold(QUERY), salt=0) for _ in range(9)]
     other.frame(*frames)
     assert len(other.heard) == 4
-

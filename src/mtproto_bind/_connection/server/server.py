@@ -24,13 +24,21 @@ class Server(Endpoint):
         """A client has opened a stream. ``peer`` is whom the limits are counted for: a host, say."""
         return ServerConnection(self, transport, peer, now)
 
+    def forget_key(self, key_id: int, now: float) -> None:
+        """The owner has destroyed a permanent key, or another process has: nothing counts any more under it, nor under what is bound to it.
+
+        A client that asks for it itself needs no call; see DestructionRequested.
+        """
+        self.at(now)
+        self.destroy_key(key_id)
+
     def send_update(self, key_id: int, session_id: int, body: bytes, now: float) -> ServerConnection | None:
         """Send ``body`` (a boxed TL object) unasked; it is repeated until UpdateAcknowledged.
 
         Returns the connection whose ``data_to_send`` is to be written; None: it is kept for the session's next stream.
         Raises LocalProtocolError where there is no such session, or too much is unacknowledged in it.
         """
-        del now
+        self.at(now)
         session = self.sessions.find(key_id, session_id)
         if session is None:
             raise LocalProtocolError(f"no session {session_id:016x} under key {key_id:016x}")
