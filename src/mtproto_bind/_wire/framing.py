@@ -230,7 +230,7 @@ class Full(FrameCodec):
         return Frame(whole[8:-4], quick_ack=False)
 
     def encode_quick_ack(self, token: int) -> bytes:
-        raise ValueError("full frames know no quick acknowledgement")
+        raise ValueError(f"full frames know no quick acknowledgement, so {token:08x} was not asked for")
 
 
 _CODECS: Final[dict[Framing, type[FrameCodec]]] = {

@@ -86,7 +86,8 @@ class Owner:
         known = self.keys.get(permanent_key_id)
         if known is None or known.kind is not KeyKind.PERMANENT:
             return Destruction.NONE
-        self.keys = {key_id: record for key_id, record in self.keys.items() if permanent_key_id not in (key_id, record.bound_to)}
+        for key_id in [each for each, record in self.keys.items() if permanent_key_id in (each, record.bound_to)]:
+            del self.keys[key_id]
         for media in (False, True):
             self.bindings.pop((permanent_key_id, media), None)
         return Destruction.DONE

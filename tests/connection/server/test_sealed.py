@@ -658,7 +658,8 @@ def test_a_captured_message_does_not_move_the_session() -> None:
 def test_a_captured_container_does_not_move_the_session() -> None:
     """It is answered where it came, and the answer says nothing of what it held."""
     line, puppet = ready()
-    outer = ContainedMessage(*puppet.number(content_related=False), write_container([puppet.hold(QUERY, msg_id=4)]))
+    inner = puppet.hold(QUERY)
+    outer = ContainedMessage(*puppet.number(content_related=False), write_container([inner]))
     frame = puppet.seal(outer)
     line.frame(frame)
     thief = line.world.dial()
@@ -672,7 +673,8 @@ def test_a_captured_container_does_not_move_the_session() -> None:
 def test_a_captured_container_of_long_ago_does_not_move_the_session() -> None:
     """So many messages came since that nobody knows whether it came."""
     line, puppet = ready(limits=Limits(doubles=4))
-    outer = ContainedMessage(*puppet.number(content_related=False), write_container([puppet.hold(QUERY, msg_id=4)]))
+    inner = puppet.hold(QUERY)
+    outer = ContainedMessage(*puppet.number(content_related=False), write_container([inner]))
     frame = puppet.seal(outer)
     line.frame(frame)
     for _ in range(9):

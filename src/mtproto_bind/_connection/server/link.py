@@ -136,6 +136,8 @@ class Link:
             session.stream.detach(session)
             # the other stream may be dead without our knowing, and what was written to it lost
             session.resend = True
+        if session is self._draft:
+            self._draft = None
         session.stream = self
         self.sessions[session.session.key.id, session.session.session_id] = session
 

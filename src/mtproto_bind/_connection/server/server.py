@@ -25,9 +25,9 @@ class Server(Endpoint):
         return ServerConnection(self, transport, peer, now)
 
     def forget_key(self, key_id: int, now: float) -> None:
-        """The owner has destroyed a permanent key, or another process has: nothing counts any more under it, nor under what is bound to it.
+        """A permanent key exists no more, because its owner or another process has destroyed it, nor does what is bound to it.
 
-        A client that asks for it itself needs no call; see DestructionRequested.
+        Where a client asked for it here (DestructionRequested), that is done already.
         """
         self.at(now)
         self.destroy_key(key_id)
