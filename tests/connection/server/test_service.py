@@ -138,7 +138,7 @@ def test_each_salt_is_taken_in_its_time() -> None:
     assert last(puppet).salt == salt.salt
 
 
-@pytest.mark.parametrize(("asked", "given"), [(0, 1), (-5, 1), (1, 1), (65, 64), (1 << 30, 64)])
+@pytest.mark.parametrize(("asked", "given"), [(0, 1), (-5, 1), (1, 1), (65, 64), ((1 << 31) - 1, 64)])
 def test_future_salts_are_1_to_64(asked: int, given: int) -> None:
     _line, puppet = ready()
     puppet.say(GetFutureSalts(num=asked))
@@ -277,6 +277,26 @@ def test_where_one_is_gone_the_states_are_told(forgotten: bool) -> None:
     assert [state & 7 == 4 for state in told.thing.info] == [False, not forgotten]
 
 
+def test_as_many_states_and_repetitions_as_a_message_names_are_told() -> None:
+    """8192 of what was never sent; one byte each is all that it costs."""
+    line, puppet = ready()
+    puppet.say(MsgsStateReq(msg_ids=tuple(range(0, 4 * 8192, 4))))
+    puppet.say(MsgResendReq(msg_ids=tuple(range(1, 4 * 8192, 4))))
+    assert [len(each.info) for each in puppet.heard(MsgsStateInfo)] == [8192, 8192]
+    session = line.world.server.sessions.find(puppet.record.key.id, SESSION)
+    assert session is not None
+    assert session.again == set()
+    assert not line.codes
+
+
+def test_a_message_is_repeated_once_however_often_it_is_named() -> None:
+    line, puppet = ready()
+    answer = answered(line, puppet)
+    before = len(puppet.heard())
+    puppet.say(MsgResendReq(msg_ids=(answer.msg_id,) * 8192))
+    assert [each.msg_id for each in puppet.heard()[before:]] == [answer.msg_id]
+
+
 def big(puppet: Puppet) -> tuple[ContainedMessage, Heard]:
     """A query, and its answer of more than 1 KiB, not acknowledged."""
     message = puppet.hold(QUERY)
@@ -382,6 +402,19 @@ def test_an_acknowledged_update_is_told() -> None:
     puppet.say(MsgsAck(msg_ids=(4, update.msg_id)))
     puppet.say(MsgsAck(msg_ids=(update.msg_id,)))
     assert line.told(UpdateAcknowledged) == [UpdateAcknowledged(key_id=puppet.record.key.id, session_id=SESSION, body=UPDATE)]
+
+
+def test_acknowledgements_of_what_nobody_sent_cost_nothing() -> None:
+    line, puppet = ready()
+    session = line.world.server.sessions.find(puppet.record.key.id, SESSION)
+    assert session is not None
+    before = len(session.session.sent)
+    puppet.say(MsgsAck(msg_ids=tuple(range(1, 4 * 8192, 4))))
+    puppet.say(MsgsAck(msg_ids=(0,) * 8192))
+    assert (len(session.session.sent), len(session.done)) == (before, 0)
+    assert not line.told(UpdateAcknowledged)
+    puppet.say(MsgsAck(msg_ids=(0,) * 8193))
+    assert line.codes == [-429]
 
 
 def test_an_acknowledged_answer_is_not_told() -> None:

@@ -196,6 +196,35 @@ def test_where_too_much_stays_the_oldest_is_forgotten() -> None:
     assert [session.answer_kept(msg_id) for msg_id in ids] == [False, True, True, True]
 
 
+def test_what_nobody_acknowledges_is_kept_for_ten_minutes() -> None:
+    """A server may forget it then."""
+    one, ids = answered()
+    one.line.lose()
+    one.world.pass_time(599)
+    one.line = one.world.dial()
+    one.say(Ping(ping_id=1))
+    assert len(one.results()) == 2 * len(ids)
+    one.line.lose()
+    one.world.pass_time(2)
+    one.line = one.world.dial()
+    one.say(Ping(ping_id=2))
+    assert len(one.results()) == 2 * len(ids)
+    assert not any(session_of(one).answer_kept(msg_id) for msg_id in ids)
+
+
+def test_what_is_asked_for_is_repeated_however_old_it_is() -> None:
+    one = Puppet(World().dial())
+    message = one.hold(QUERY)
+    one.contain(message)
+    one.line.link.send_result(one.line.told(CallReceived)[0], QUERY, one.world.now)
+    one.line.run()
+    one.line.lose()
+    one.world.pass_time(700)
+    one.line = one.world.dial()
+    one.repeat(message)
+    assert one.results(message.msg_id) == [QUERY, QUERY]
+
+
 def test_what_is_not_acknowledged_leaves_again_on_a_new_stream() -> None:
     one, ids = answered()
     sent = {each.msg_id: each.body for each in one.heard() if each.seq_no % 2}

@@ -22,6 +22,7 @@ class Server(Endpoint):
 
     def accept(self, transport: Transport | ServerTransport, peer: Hashable, now: float) -> ServerConnection:
         """A client has opened a stream. ``peer`` is whom the limits are counted for: a host, say."""
+        self.at(now)
         return ServerConnection(self, transport, peer, now)
 
     def forget_key(self, key_id: int, now: float) -> None:
