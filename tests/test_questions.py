@@ -22,6 +22,8 @@ from mtproto_bind._questions import (
     BindingRequired,
     BindRequested,
     Computation,
+    Destruction,
+    DestructionRequested,
     HandshakeAdvanced,
     HandshakeNeeded,
     KeyNeeded,
@@ -59,6 +61,7 @@ BINDING_REQUIRED = BindingRequired(number=1, request=REQUEST, answer_before=NOW)
 KEY_NEEDED = KeyNeeded(number=1, key_id=TEMPORARY_KEY.id)
 KEY_OFFERED = KeyOffered(number=1, record=RECORD)
 BIND_REQUESTED = BindRequested(number=1, temporary_key_id=1, permanent_key_id=2, media=False, expires_at=3)
+DESTRUCTION_REQUESTED = DestructionRequested(number=1, permanent_key_id=2)
 NEEDED = HandshakeNeeded(number=1, nonce=b"n" * 16, server_nonce=b"s" * 16)
 ADVANCED = HandshakeAdvanced(number=1, nonce=b"n" * 16, server_nonce=b"s" * 16, before=b"stored before", after=b"stored after")
 REQUIRED = PermanentKeyRequired(number=1)
@@ -81,6 +84,7 @@ GOOD: list[tuple[Question[Any], Any]] = [
     (KEY_OFFERED, Stored.TAKEN),
     (BIND_REQUESTED, Binding.MADE),
     (BIND_REQUESTED, Binding.REFUSED),
+    *((DESTRUCTION_REQUESTED, word) for word in Destruction),
     (NEEDED, b"stored"),
     (NEEDED, None),
     (ADVANCED, True),
@@ -110,6 +114,7 @@ BAD: list[tuple[Question[Any], Any, type[Exception], str]] = [
     (KEY_NEEDED, evolve(RECORD, key=PERMANENT_KEY), ValueError, f"asked for key {TEMPORARY_KEY.id:016x}"),
     (KEY_OFFERED, True, TypeError, "expected Stored"),
     (BIND_REQUESTED, True, TypeError, "expected Binding"),
+    (DESTRUCTION_REQUESTED, True, TypeError, "expected Destruction"),
     (NEEDED, "stored", TypeError, "expected bytes | None"),
     (ADVANCED, None, TypeError, "expected bool"),
 ]

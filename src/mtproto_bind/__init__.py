@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ._bind import BindEvidence, BindVerdict, NextStep, Refusal
 from ._config import ClientConfig, ExternalKey, Goal, InitConnection, PendingKey, ServerConfig
-from ._connection import BoundKey, ClientConnection, Server, ServerConnection, Status
+from ._connection import BoundKey, ClientConnection, Server, ServerConnection, ServerStatus, Status
 from ._crypto import (
     KNOWN_PRIME,
     AuthKey,
@@ -64,6 +64,8 @@ from ._questions import (
     BindingRequired,
     BindRequested,
     Computation,
+    Destruction,
+    DestructionRequested,
     Event,
     HandshakeAdvanced,
     HandshakeNeeded,
@@ -111,6 +113,8 @@ __all__ = [
     "ConnectionClosed",
     "Crypto",
     "DataCenter",
+    "Destruction",
+    "DestructionRequested",
     "Entropy",
     "Event",
     "ExchangeRefused",
@@ -157,6 +161,7 @@ __all__ = [
     "ServerClock",
     "ServerConfig",
     "ServerConnection",
+    "ServerStatus",
     "ServerTransport",
     "SessionReset",
     "Status",

@@ -76,6 +76,8 @@ class Timeouts:
     """How long a server remembers a handshake, from its first request."""
     answer: float = field(default=60.0, validator=gt(0))
     """A call that has no answer for so long is asked about with msgs_state_req."""
+    unacknowledged: float = field(default=600.0, validator=gt(0))
+    """How long a server keeps a message that nobody acknowledges, to send it again on a new stream."""
     idle: float = field(default=60.0, validator=gt(0))
     """A client that hears nothing for so long asks with a ping, and gives the stream up after as long again."""
 

@@ -25,6 +25,8 @@ __all__ = [
     "Binding",
     "BindingRequired",
     "Computation",
+    "Destruction",
+    "DestructionRequested",
     "Event",
     "HandshakeAdvanced",
     "HandshakeNeeded",
@@ -190,6 +192,16 @@ class Binding(Enum):
     REFUSED = auto()
 
 
+class Destruction(Enum):
+    """What became of a permanent key that a client wants destroyed."""
+
+    DONE = auto()
+    NONE = auto()
+    """There was no such key."""
+    FAILED = auto()
+    """It is still there, and goes on to be good."""
+
+
 @frozen(kw_only=True)
 class KeyNeeded(Question["StoredKey | None"]):
     """The key with this id, or None: there is none."""
@@ -227,6 +239,20 @@ class BindRequested(Question[Binding]):
 
     def check(self, value: object) -> None:
         _check_type(value, Binding)
+
+
+@frozen(kw_only=True)
+class DestructionRequested(Question[Destruction]):
+    """A client wants its permanent key destroyed, as after a log-out: in one step, with the temporary keys bound to it.
+
+    Unless it FAILED, the client is answered and this ``Server`` forgets the keys with their sessions. Other processes that
+    serve the same keys are to be told: ``Server.forget_key``.
+    """
+
+    permanent_key_id: int
+
+    def check(self, value: object) -> None:
+        _check_type(value, Destruction)
 
 
 @frozen(kw_only=True)

@@ -69,6 +69,23 @@ TOKEN = VECTORS["quick-ack token from server, by transport"]
     [
         (Framing.ABRIDGED, TOKEN["abridged_wire"]),
         (Framing.INTERMEDIATE, TOKEN["intermediate_wire"]),
+        (Framing.PADDED, TOKEN["padded_intermediate_wire_without_padding"]),
+    ],
+)
+def test_the_token_of_a_quick_acknowledgement(framing: Framing, wire: str) -> None:
+    assert codec(framing).encode_quick_ack(int(TOKEN["token_int"], 16)) == bytes.fromhex(wire)
+
+
+def test_full_frames_know_no_quick_acknowledgement() -> None:
+    with pytest.raises(ValueError, match="no quick acknowledgement"):
+        codec(Framing.FULL).encode_quick_ack(1 << 31)
+
+
+@pytest.mark.parametrize(
+    ("framing", "wire"),
+    [
+        (Framing.ABRIDGED, TOKEN["abridged_wire"]),
+        (Framing.INTERMEDIATE, TOKEN["intermediate_wire"]),
         (Framing.PADDED, TOKEN["intermediate_wire"]),
         (Framing.PADDED, TOKEN["padded_intermediate_wire_without_padding"]),
         (Framing.PADDED, "10000000ffffffffbbaa9988" + "00" * 8),

@@ -146,6 +146,17 @@ def test_a_quick_acknowledgement_is_reported() -> None:
     assert not listening.quick_ack
 
 
+def test_a_quick_acknowledgement_is_given_where_it_was_asked_for() -> None:
+    listening = server()
+    listening.receive(b"\xef\x81abcd\x01efgh")
+    listening.next_frame()
+    listening.send_quick_ack(0x8899AABB)
+    assert listening.data_to_send() == bytes.fromhex("8899aabb")
+    listening.next_frame()
+    listening.send_quick_ack(0x8899AABB)
+    assert listening.data_to_send() == b""
+
+
 def test_a_server_has_nothing_to_say_before_it_knows_how() -> None:
     with pytest.raises(LocalProtocolError, match="not known yet"):
         server().send(b"1234")

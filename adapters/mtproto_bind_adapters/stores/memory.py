@@ -11,6 +11,8 @@ from mtproto_bind import (
     UNAVAILABLE,
     Binding,
     BindRequested,
+    Destruction,
+    DestructionRequested,
     HandshakeAdvanced,
     HandshakeNeeded,
     KeyKind,
@@ -56,6 +58,8 @@ class MemoryStore:
                 return self._keep(question.record)
             case BindRequested():
                 return self._bind(question)
+            case DestructionRequested():
+                return self._destroy(question.permanent_key_id)
             case HandshakeNeeded():
                 return self._handshakes.get((question.nonce, question.server_nonce))
             case HandshakeAdvanced():
@@ -93,6 +97,21 @@ class MemoryStore:
         self._keys[request.temporary_key_id] = evolve(temporary, bound_to=request.permanent_key_id)
         return Binding.MADE
 
+    def _destroy(self, permanent_key_id: int) -> Destruction:
+        """Forgets a permanent key, and what is bound to it, in one step."""
+        permanent = self._keys.get(permanent_key_id)
+        if permanent is None or permanent.kind is not KeyKind.PERMANENT:
+            return Destruction.NONE
+        del self._keys[permanent_key_id]
+        for media in (False, True):
+            temporary_key_id = self._bound.pop((permanent_key_id, media), None)
+            if temporary_key_id is not None:
+                del self._keys[temporary_key_id]
+        if len(self._ends) > 2 * self._capacity:
+            # Keys come and go before their time; what is sorted is a heap.
+            self._ends = sorted(end for end in self._ends if end[1] in self._keys)
+        return Destruction.DONE
+
     def _advance(self, question: HandshakeAdvanced, now: float) -> bool | Unavailable:
         name = (question.nonce, question.server_nonce)
         if self._handshakes.get(name) != question.before:
@@ -110,8 +129,8 @@ class MemoryStore:
     def _forget_ended(self, now: float) -> None:
         while self._ends and self._ends[0][0] <= now:
             _, key_id = heapq.heappop(self._ends)
-            record = self._keys.pop(key_id)
-            if record.bound_to is not None:
+            record = self._keys.pop(key_id, None)
+            if record is not None and record.bound_to is not None:
                 del self._bound[record.bound_to, record.media]
         while self._handshake_ends and self._handshake_ends[0][0] <= now:
             _, nonce, server_nonce = heapq.heappop(self._handshake_ends)

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .client import BoundKey, ClientConnection, Status
-from .server import Server, ServerConnection
+from .server import Server, ServerConnection, ServerStatus
 
-__all__ = ["BoundKey", "ClientConnection", "Server", "ServerConnection", "Status"]
+__all__ = ["BoundKey", "ClientConnection", "Server", "ServerConnection", "ServerStatus", "Status"]

@@ -49,5 +49,8 @@ class Acks:
         if self._since is not None:
             self._since += seconds
 
+    def __contains__(self, msg_id: int) -> bool:
+        return msg_id in self._waiting
+
     def __len__(self) -> int:
         return len(self._waiting)

@@ -31,6 +31,10 @@ class Doubles:
         place = bisect_left(self._ids, msg_id)
         return place < len(self._ids) and self._ids[place] == msg_id
 
+    def seq_no(self, msg_id: int) -> int:
+        """The sequence number of an id that is remembered."""
+        return self._seq_nos[bisect_left(self._ids, msg_id)]
+
     def add(self, msg_id: int, seq_no: int) -> None:
         """Remember an id that was not seen; the lowest is forgotten where there are too many."""
         place = bisect_left(self._ids, msg_id)

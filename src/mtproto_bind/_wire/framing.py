@@ -78,6 +78,13 @@ class FrameCodec(ABC):
         :class:`MalformedMessage`, or :class:`SecurityError` with ``FRAME_LIMIT``; the buffer is then as it was.
         """
 
+    @abstractmethod
+    def encode_quick_ack(self, token: int) -> bytes:
+        """A server's quick acknowledgement. ``token``: 32 bits, the highest of them set.
+
+        https://core.telegram.org/mtproto/mtproto-transports#quick-ack. ``ValueError`` where the framing has none.
+        """
+
     def _check_announced(self, size: int) -> None:
         require(size <= self._limit, Check.FRAME_LIMIT, f"{size} bytes")
 
@@ -120,6 +127,10 @@ class Abridged(FrameCodec):
         buffer.take(len(head))
         return Frame(buffer.take(4 * words), quick_ack)
 
+    def encode_quick_ack(self, token: int) -> bytes:
+        # the other way round than everywhere else, so that the marked byte comes first
+        return token.to_bytes(4, "big")
+
 
 class Intermediate(FrameCodec):
     """Four bytes of length."""
@@ -147,6 +158,9 @@ class Intermediate(FrameCodec):
         buffer.take(4)
         return Frame(buffer.take(size), quick_ack)
 
+    def encode_quick_ack(self, token: int) -> bytes:
+        return token.to_bytes(4, "little")
+
     def _check_payload(self, buffer: Buffer, size: int) -> None:
         """Nothing more to be seen from outside."""
 
@@ -168,6 +182,10 @@ class Padded(Intermediate):
             raise ValueError(f"{len(padding)} bytes of padding; at most 15 are allowed")
         _check_payload(payload, b"")
         return self._frame(payload + padding, quick_ack)
+
+    def encode_quick_ack(self, token: int) -> bytes:
+        # without padding, which may be there: TDLib fails on the longest
+        return self._frame(_QUICK_ACK_MARK + token.to_bytes(4, "little"), quick_ack=False)
 
     def _check_payload(self, buffer: Buffer, size: int) -> None:
         # here the server's token lies in a frame of its own, instead of a bit in the length
@@ -210,6 +228,9 @@ class Full(FrameCodec):
         buffer.take(size)
         self._received = (self._received + 1) % (1 << 32)
         return Frame(whole[8:-4], quick_ack=False)
+
+    def encode_quick_ack(self, token: int) -> bytes:
+        raise ValueError(f"full frames know no quick acknowledgement, so {token:08x} was not asked for")
 
 
 _CODECS: Final[dict[Framing, type[FrameCodec]]] = {

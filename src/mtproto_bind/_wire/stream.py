@@ -69,7 +69,7 @@ class Stream:
         self.framing: Framing | None = None
         """The framing, once it is known."""
         self.quick_ack = False
-        """Whether the last frame asked for a quick acknowledgement; we give none, and need not."""
+        """Whether the last frame asked for a quick acknowledgement."""
         if isinstance(transport, ServerTransport):
             if not server:
                 raise ValueError("a client must choose its transport")
@@ -117,16 +117,26 @@ class Stream:
 
         :class:`LocalProtocolError` on a server whose client has not begun: how to write to it is not known.
         """
-        if self._codec is None:
-            raise LocalProtocolError("the transport of this stream is not known yet")
-        frame = self._codec.encode(payload, padding=self._draw_padding(payload))
-        self._out += self._keystreams.outgoing(frame) if self._keystreams else frame
+        self._write(self._known().encode(payload, padding=self._draw_padding(payload)))
+
+    def send_quick_ack(self, token: int) -> None:
+        """Answer the last frame, if it asked for it. ``token``: :attr:`Opened.quick_ack_token` of what it held."""
+        if self.quick_ack:
+            self._write(self._known().encode_quick_ack(token))
 
     def data_to_send(self) -> bytes:
         """Everything since the last time; a client's begins with its tag or header."""
         data = bytes(self._out)
         self._out.clear()
         return data
+
+    def _known(self) -> FrameCodec:
+        if self._codec is None:
+            raise LocalProtocolError("the transport of this stream is not known yet")
+        return self._codec
+
+    def _write(self, frame: bytes) -> None:
+        self._out += self._keystreams.outgoing(frame) if self._keystreams else frame
 
     def _begin(self, transport: Transport, dc: int) -> None:
         if transport.obfuscated:

@@ -11,12 +11,15 @@ from .._config import ClientConfig, ServerConfig
 from .._connection import ClientConnection, Server, ServerConnection
 from .._crypto import PrivateKey
 from .._events import CallReceived, ConnectionClosed, TransportEnded
+from .._handshake import KeyKind
 from .._limits import Limits, Timeouts
 from .._questions import (
     NEED_DATA,
     Binding,
     BindRequested,
     Computation,
+    Destruction,
+    DestructionRequested,
     Event,
     HandshakeAdvanced,
     HandshakeNeeded,
@@ -61,6 +64,8 @@ class Owner:
                 return self.keys.get(question.key_id)
             case BindRequested():
                 return self._bind(question)
+            case DestructionRequested():
+                return self._destroy(question.permanent_key_id)
             case HandshakeNeeded():
                 return self.handshakes.get((question.nonce, question.server_nonce))
             case HandshakeAdvanced():
@@ -76,6 +81,16 @@ class Owner:
         self.keys[question.temporary_key_id] = evolve(new, bound_to=question.permanent_key_id)
         self.bindings[question.permanent_key_id, question.media] = question.temporary_key_id
         return Binding.MADE
+
+    def _destroy(self, permanent_key_id: int) -> Destruction:
+        known = self.keys.get(permanent_key_id)
+        if known is None or known.kind is not KeyKind.PERMANENT:
+            return Destruction.NONE
+        for key_id in [each for each, record in self.keys.items() if permanent_key_id in (each, record.bound_to)]:
+            del self.keys[key_id]
+        for media in (False, True):
+            self.bindings.pop((permanent_key_id, media), None)
+        return Destruction.DONE
 
     def _advance(self, question: HandshakeAdvanced) -> bool:
         name = (question.nonce, question.server_nonce)

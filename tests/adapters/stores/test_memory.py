@@ -12,6 +12,8 @@ from mtproto_bind import (
     AuthKey,
     Binding,
     BindRequested,
+    Destruction,
+    DestructionRequested,
     HandshakeAdvanced,
     HandshakeNeeded,
     KeyKind,
@@ -138,6 +140,39 @@ def test_a_temporary_key_ends_with_its_time_and_its_binding_with_it() -> None:
     assert store.bound_to(PERMANENT.key.id) is None
     assert find(store, PERMANENT, NOW + 1e9) == PERMANENT
     assert len(store) == 1
+
+
+def destroy(store: MemoryStore, permanent: StoredKey = PERMANENT) -> Any:
+    return store.answer(DestructionRequested(number=1, permanent_key_id=permanent.key.id), NOW)
+
+
+def test_a_key_is_destroyed_with_what_is_bound_to_it() -> None:
+    store = store_of(PERMANENT, FIRST, SECOND, MEDIA)
+    for temporary in (FIRST, SECOND, MEDIA):
+        bind(store, temporary)
+    assert destroy(store) is Destruction.DONE
+    assert [find(store, each) is not None for each in (PERMANENT, FIRST, SECOND, MEDIA)] == [False, True, False, False]
+    assert store.bound_to(PERMANENT.key.id) is None
+    assert store.bound_to(PERMANENT.key.id, media=True) is None
+    assert bind(store, FIRST) is Binding.REFUSED
+    assert destroy(store) is Destruction.NONE
+    # what was to end later has ended already
+    assert find(store, SECOND, NOW + 200) is None
+    assert len(store) == 0
+
+
+def test_only_a_permanent_key_is_destroyed() -> None:
+    store = store_of(PERMANENT, FIRST)
+    assert destroy(store, FIRST) is Destruction.NONE
+    assert len(store) == 2
+
+
+def test_keys_that_are_made_and_destroyed_leave_nothing_behind() -> None:
+    store = MemoryStore(capacity=3)
+    for _ in range(20):
+        assert [offer(store, PERMANENT), offer(store, FIRST), bind(store, FIRST)] == [Stored.KEPT, Stored.KEPT, Binding.MADE]
+        assert destroy(store) is Destruction.DONE
+    assert len(store._ends) <= 6
 
 
 NAME = {"nonce": b"n" * 16, "server_nonce": b"s" * 16}

@@ -117,12 +117,15 @@ def test_a_key_that_another_process_has_bound_is_bound() -> None:
 
 
 def test_a_key_that_the_owner_has_no_more_calls_nothing() -> None:
+    """It is as if it had never been: so the client learns that it has to make another."""
     one = key_as_two_processes_see_it()
     one.world.hold = (KeyNeeded,)
-    msg_id = one.say(QUERY)
+    one.say(QUERY)
     one.line.answer(one.line.held[0], None)
-    assert one.results(msg_id) == [NOT_BOUND]
+    assert one.line.codes == [-404]
     assert one.line.told(CallReceived) == []
+    assert one.world.server.cached_key(one.record.key.id) is None
+    assert len(one.world.server.sessions) == 0
 
 
 def test_a_call_whose_stream_ends_while_the_owner_is_asked_may_come_again() -> None:

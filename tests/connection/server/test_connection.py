@@ -286,7 +286,7 @@ def test_an_answer_leaves_where_its_session_speaks_now() -> None:
     one.line.lose()
     assert first.link.send_result(c, QUERY, START) is None
     one.line = one.world.dial()
-    one.say(Ping(ping_id=1))
+    one.say(Ping(ping_id=1), seq_no=10)
     assert len(one.results(c.msg_id)) == 1
 
 

@@ -9,7 +9,7 @@ from kit.keys import SERVER_KEY
 from kit.pairs import make_pair
 from kit.puppet import DAY, KEYS, PERMANENT_KEY, START, Puppet, World, permanent_record, temporary_record
 from mtproto_bind import AuthKey, KeyBound, KeyNeeded, Limits, Secret, Server
-from mtproto_bind._tl import BadServerSalt, Ping, Pong
+from mtproto_bind._tl import BadServerSalt, Ping, Pong, ReqPQMulti
 from mtproto_bind.testing import ScriptedEntropy, make_server_config
 
 
@@ -76,6 +76,50 @@ def test_handshakes_have_their_deadline_too() -> None:
     assert deadline - pair.now == pytest.approx(600, abs=1)
     pair.server.handle_timeout(deadline)
     assert len(pair.server.handshakes) == 0
+
+
+@pytest.mark.parametrize("told_by", ["accept", "handle_timeout", "a stream"])
+def test_a_clock_that_steps_back_takes_handshakes_along(told_by: str) -> None:
+    world = World()
+    line = world.dial()
+    line.tell(ReqPQMulti(nonce=bytes(16)))
+    endpoint = world.server
+    world.now -= 3600
+    if told_by == "accept":
+        world.dial()
+    elif told_by == "a stream":
+        line.link.handle_timeout(world.now)
+    else:
+        endpoint.handle_timeout(world.now)
+    assert endpoint.handshakes.deadline() == world.now + 600
+    world.pass_time(599)
+    assert len(endpoint.handshakes) == 1
+    world.pass_time(2)
+    assert len(endpoint.handshakes) == 0
+
+
+def test_a_clock_that_steps_back_takes_the_drain_along_and_leaves_the_end_of_a_key() -> None:
+    one = Puppet(World(temporary_record(0), temporary_record(1)).dial())
+    one.say(Ping(ping_id=1))
+    endpoint = one.world.server
+    endpoint.bound(temporary_record(0), PERMANENT_KEY.id, START)
+    endpoint.bound(temporary_record(1), PERMANENT_KEY.id, START)
+    assert endpoint.next_deadline() == START + 10
+    endpoint.handle_timeout(START - 5000)
+    assert endpoint.next_deadline() == START - 5000 + 10
+    endpoint.handle_timeout(START - 5000 + 10)
+    assert len(endpoint.sessions) == 0
+    assert endpoint.next_deadline() == START + DAY, "a moment on the clock, whatever the clock says"
+
+
+def test_streams_that_tell_the_time_in_turn_do_not_move_deadlines() -> None:
+    """Each is told a moment that was now a moment ago."""
+    world = World()
+    lines = [world.dial(), world.dial()]
+    lines[0].tell(ReqPQMulti(nonce=bytes(16)))
+    for turn in range(1000):
+        lines[turn % 2].link.handle_timeout(START + turn - 0.9 * (turn % 2))
+    assert world.server.handshakes.deadline() == START + 600
 
 
 def test_processes_that_share_the_secret_know_each_others_salts() -> None:

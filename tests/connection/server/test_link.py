@@ -44,6 +44,23 @@ def test_a_clock_that_steps_back_takes_deadlines_and_acknowledgements_along() ->
     assert one.line.link.next_deadline() == one.world.now + 75
 
 
+def test_acknowledgements_move_with_the_clock_whichever_stream_tells_it_first() -> None:
+    """The session goes to a stream that was opened afterwards; the one it comes from learns of it last."""
+    one = Puppet(World().dial())
+    world, first = one.world, one.line
+    one.say(Ping(ping_id=0))
+    one.say(MsgsAck(msg_ids=(one.heard()[0].msg_id,)))
+    msg_id = one.say(QUERY)
+    world.now -= 20
+    one.line = world.dial()
+    one.say(MsgsAck(msg_ids=()))
+    first.link.handle_timeout(world.now)
+    world.pass_time(9)
+    assert one.heard(MsgsAck) == []
+    world.pass_time(2)
+    assert one.heard(MsgsAck) == [MsgsAck(msg_ids=(msg_id,))]
+
+
 def test_a_stream_is_given_up_even_if_nobody_asks_what_happens_on_it() -> None:
     world = World()
     assert world.server.accept(Transport.detect(), "peer", START).next_deadline() == START + 60

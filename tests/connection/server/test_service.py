@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from kit.puppet import SALT, SESSION, START, Heard, Line, Puppet, World, kinds, permanent_record, temporary_record
-from mtproto_bind import CallReceived, ConnectionClosed, UpdateAcknowledged
+from mtproto_bind import CallReceived, ConnectionClosed, KeyNeeded, Limits, UpdateAcknowledged
 from mtproto_bind._tl import (
-    DestroyAuthKey,
-    DestroyAuthKeyFail,
+    ContainedMessage,
     DestroySession,
     DestroySessionNone,
     DestroySessionOk,
     GetFutureSalts,
+    MsgDetailedInfo,
     MsgResendReq,
     MsgsAck,
+    MsgsAllInfo,
     MsgsStateInfo,
     MsgsStateReq,
     NewSessionCreated,
@@ -35,9 +37,9 @@ UPDATE = bytes.fromhex("0101010100000000")
 PING = Ping(ping_id=7)
 
 
-def ready() -> tuple[Line, Puppet]:
+def ready(**settings: Any) -> tuple[Line, Puppet]:
     """A line, and a session that the server knows already."""
-    line = World().dial()
+    line = World(**settings).dial()
     puppet = Puppet(line)
     puppet.say(PING)
     return line, puppet
@@ -136,7 +138,7 @@ def test_each_salt_is_taken_in_its_time() -> None:
     assert last(puppet).salt == salt.salt
 
 
-@pytest.mark.parametrize(("asked", "given"), [(0, 1), (-5, 1), (1, 1), (65, 64), (1 << 30, 64)])
+@pytest.mark.parametrize(("asked", "given"), [(0, 1), (-5, 1), (1, 1), (65, 64), ((1 << 31) - 1, 64)])
 def test_future_salts_are_1_to_64(asked: int, given: int) -> None:
     _line, puppet = ready()
     puppet.say(GetFutureSalts(num=asked))
@@ -160,10 +162,80 @@ def test_states_of_messages() -> None:
     puppet.say(PING)
     asked = [first - 4, first, skipped, first + (1 << 40)]
     msg_id = puppet.say(MsgsStateReq(msg_ids=tuple(asked)), seq_no=1)
-    assert last(puppet).thing == MsgsStateInfo(req_msg_id=msg_id, info=bytes([1, 4, 2, 3]))
+    assert last(puppet).thing == MsgsStateInfo(req_msg_id=msg_id, info=bytes([1, 4 + 16, 2, 3]))
     assert last(puppet).seq_no % 2 == 0
     line.world.pass_time(20)
     assert not puppet.heard(MsgsAck), "the answer is one"
+
+
+def state_of(puppet: Puppet, msg_id: int) -> int:
+    puppet.say(MsgsStateReq(msg_ids=(msg_id,)))
+    state: int = puppet.heard(MsgsStateInfo)[-1].info[0]
+    return state
+
+
+def test_the_state_of_a_query_from_its_coming_to_its_end() -> None:
+    """4: it came. 8: acknowledged. 32: in work, or done. 64: answered. 128: and the client has the answer."""
+    line, puppet = ready()
+    call = called(line, puppet)
+    assert state_of(puppet, call.msg_id) == 4 + 32
+    # the answer took the acknowledgement along
+    assert state_of(puppet, call.msg_id) == 4 + 8 + 32
+    line.link.send_result(call, b"done", line.world.now)
+    assert state_of(puppet, call.msg_id) == 4 + 8 + 32 + 64, "it has not left yet"
+    assert state_of(puppet, call.msg_id) == 4 + 8 + 32 + 64
+    [answer] = [each for each in puppet.heard() if isinstance(each.thing, RpcResult)]
+    puppet.say(MsgsAck(msg_ids=(answer.msg_id,)))
+    assert state_of(puppet, call.msg_id) == 4 + 8 + 32 + 64 + 128
+
+
+def test_the_state_of_what_is_no_query() -> None:
+    _line, puppet = ready()
+    even = puppet.say(PING)
+    odd = puppet.say(PING, seq_no=1)
+    puppet.say(MsgsStateReq(msg_ids=(even, odd)), seq_no=2)
+    assert puppet.heard(MsgsStateInfo)[-1].info == bytes([4 + 16, 4 + 8])
+
+
+def test_a_query_that_nothing_is_decided_about_is_in_work_and_not_acknowledged() -> None:
+    """It may have to come again: nothing may say that it need not."""
+    record = temporary_record(bound=False)
+    world = World(permanent_record(), record)
+    world.hold = (KeyNeeded,)
+    puppet = Puppet(world.dial(), record)
+    message = puppet.hold(QUERY)
+    puppet.contain(message)
+    first = puppet.line
+    first.answer(first.held[0], record)
+    assert len(first.held) == 2, "may it call?"
+    puppet.line = world.dial()
+    assert state_of(puppet, message.msg_id) == 4 + 32
+    # it comes again meanwhile
+    puppet.repeat(message)
+    world.pass_time(20)
+    assert not puppet.heard(MsgsAck)
+    assert not puppet.line.told(CallReceived)
+
+
+def test_no_more_queries_are_remembered_as_done_than_ids() -> None:
+    line, puppet = ready(limits=Limits(doubles=4))
+    for _ in range(9):
+        puppet.say(MsgsAck(msg_ids=(answered(line, puppet).msg_id,)))
+    session = line.world.server.sessions.find(puppet.record.key.id, SESSION)
+    assert session is not None
+    assert len(session.done) == 4
+
+
+def test_what_a_client_tells_of_our_messages_is_taken_politely() -> None:
+    """msgs_all_info unasked, and msgs_state_info that answers nothing: odd ones are acknowledged, and that is all."""
+    line, puppet = ready()
+    before = len(puppet.heard())
+    odd = puppet.say(MsgsAllInfo(msg_ids=(1, 5), info=b"\1\4"), seq_no=1)
+    puppet.say(MsgsAllInfo(msg_ids=(1, 5), info=b""), seq_no=2)
+    puppet.say(MsgsStateInfo(req_msg_id=1, info=b"\4"), seq_no=2)
+    line.world.pass_time(20)
+    assert [each.thing for each in puppet.heard()[before:]] == [MsgsAck(msg_ids=(odd,))]
+    assert not line.told(ConnectionClosed)
 
 
 def test_a_state_request_may_be_the_first_message() -> None:
@@ -202,7 +274,62 @@ def test_where_one_is_gone_the_states_are_told(forgotten: bool) -> None:
     [told] = puppet.heard()[before:]
     assert told.thing.req_msg_id == msg_id
     # of our own messages it has received none
-    assert [state == 4 for state in told.thing.info] == [False, not forgotten]
+    assert [state & 7 == 4 for state in told.thing.info] == [False, not forgotten]
+
+
+def test_as_many_states_and_repetitions_as_a_message_names_are_told() -> None:
+    """8192 of what was never sent; one byte each is all that it costs."""
+    line, puppet = ready()
+    puppet.say(MsgsStateReq(msg_ids=tuple(range(0, 4 * 8192, 4))))
+    puppet.say(MsgResendReq(msg_ids=tuple(range(1, 4 * 8192, 4))))
+    assert [len(each.info) for each in puppet.heard(MsgsStateInfo)] == [8192, 8192]
+    session = line.world.server.sessions.find(puppet.record.key.id, SESSION)
+    assert session is not None
+    assert session.again == set()
+    assert not line.codes
+
+
+def test_a_message_is_repeated_once_however_often_it_is_named() -> None:
+    line, puppet = ready()
+    answer = answered(line, puppet)
+    before = len(puppet.heard())
+    puppet.say(MsgResendReq(msg_ids=(answer.msg_id,) * 8192))
+    assert [each.msg_id for each in puppet.heard()[before:]] == [answer.msg_id]
+
+
+def big(puppet: Puppet) -> tuple[ContainedMessage, Heard]:
+    """A query, and its answer of more than 1 KiB, not acknowledged."""
+    message = puppet.hold(QUERY)
+    puppet.contain(message)
+    line = puppet.line
+    line.link.send_result(line.told(CallReceived)[-1], bytes(2000), line.world.now)
+    line.run()
+    return message, last(puppet)
+
+
+def test_a_large_answer_is_announced_where_its_query_comes_again() -> None:
+    """The client may have it; if not, it asks for it."""
+    line, puppet = ready()
+    message, answer = big(puppet)
+    puppet.repeat(message)
+    info = last(puppet)
+    length = len(answer.body)
+    assert info.thing == MsgDetailedInfo(msg_id=message.msg_id, answer_msg_id=answer.msg_id, length=length, status=0)
+    assert (info.seq_no % 2, info.msg_id % 4) == (0, 1)
+    puppet.say(MsgResendReq(msg_ids=(answer.msg_id,)))
+    again = last(puppet)
+    assert (again.msg_id, again.seq_no, again.body) == (answer.msg_id, answer.seq_no, answer.body)
+    assert len(line.told(CallReceived)) == 1
+
+
+def test_a_large_answer_is_sent_whole_on_a_new_stream() -> None:
+    """There it leaves in any case, as everything does that is not acknowledged."""
+    line, puppet = ready()
+    message, answer = big(puppet)
+    puppet.line = line.world.dial()
+    puppet.repeat(message)
+    assert not puppet.heard(MsgDetailedInfo)
+    assert [each.msg_id for each in puppet.heard() if isinstance(each.thing, RpcResult)] == [answer.msg_id] * 2
 
 
 # ---- dropped answers
@@ -277,6 +404,19 @@ def test_an_acknowledged_update_is_told() -> None:
     assert line.told(UpdateAcknowledged) == [UpdateAcknowledged(key_id=puppet.record.key.id, session_id=SESSION, body=UPDATE)]
 
 
+def test_acknowledgements_of_what_nobody_sent_cost_nothing() -> None:
+    line, puppet = ready()
+    session = line.world.server.sessions.find(puppet.record.key.id, SESSION)
+    assert session is not None
+    before = len(session.session.sent)
+    puppet.say(MsgsAck(msg_ids=tuple(range(1, 4 * 8192, 4))))
+    puppet.say(MsgsAck(msg_ids=(0,) * 8192))
+    assert (len(session.session.sent), len(session.done)) == (before, 0)
+    assert not line.told(UpdateAcknowledged)
+    puppet.say(MsgsAck(msg_ids=(0,) * 8193))
+    assert line.codes == [-429]
+
+
 def test_an_acknowledged_answer_is_not_told() -> None:
     line, puppet = ready()
     answer = answered(line, puppet)
@@ -315,11 +455,3 @@ def test_the_present_session_is_not_destroyed() -> None:
     puppet.say(DestroySession(session_id=SESSION))
     assert last(puppet).thing == DestroySessionNone(session_id=SESSION)
     assert line.world.server.sessions.find(puppet.record.key.id, SESSION) is not None
-
-
-def test_keys_are_the_owners_to_destroy() -> None:
-    line, puppet = ready()
-    puppet.say(DestroyAuthKey())
-    assert last(puppet).thing == DestroyAuthKeyFail()
-    puppet.say(PING)
-    assert not line.told(ConnectionClosed)

@@ -125,7 +125,7 @@ def test_an_answer_is_kept_on_its_way_and_until_it_is_acknowledged() -> None:
     one.say(MsgsAck(msg_ids=(kept.msg_id,)))
     assert not session.answer_kept(ids[0])
     session.repeat_answer(ids[0])
-    assert session.take_due() == []
+    assert session.take_due(START) == []
     session.say(Item(body=QUERY, content_related=True, keep=True, about=AnswerTo(77)))
     assert session.answer_kept(77), "it has not left yet"
 
@@ -137,7 +137,7 @@ def test_an_answer_leaves_again_once_however_often_it_is_asked_for() -> None:
     assert kept is not None
     for _ in range(3):
         session.repeat_answer(ids[1])
-    assert session.take_due() == [
+    assert session.take_due(START) == [
         Item(
             body=kept.body,
             content_related=True,
@@ -148,7 +148,7 @@ def test_an_answer_leaves_again_once_however_often_it_is_asked_for() -> None:
             again=True,
         )
     ]
-    assert session.take_due() == []
+    assert session.take_due(START) == []
 
 
 def test_an_answer_acknowledges_its_query() -> None:
@@ -162,8 +162,8 @@ def test_a_new_stream_brings_everything_again_once() -> None:
     one, ids = answered()
     session = session_of(one)
     session.resend = True
-    assert len([item for item in session.take_due() if isinstance(item.about, AnswerTo)]) == len(ids)
-    assert session.take_due() == []
+    assert len([item for item in session.take_due(START) if isinstance(item.about, AnswerTo)]) == len(ids)
+    assert session.take_due(START) == []
 
 
 def test_what_waits_to_leave_counts_as_unacknowledged() -> None:
@@ -194,6 +194,35 @@ def test_where_too_much_stays_the_oldest_is_forgotten() -> None:
     one, ids = answered(limit=3)
     session = session_of(one)
     assert [session.answer_kept(msg_id) for msg_id in ids] == [False, True, True, True]
+
+
+def test_what_nobody_acknowledges_is_kept_for_ten_minutes() -> None:
+    """A server may forget it then."""
+    one, ids = answered()
+    one.line.lose()
+    one.world.pass_time(599)
+    one.line = one.world.dial()
+    one.say(Ping(ping_id=1))
+    assert len(one.results()) == 2 * len(ids)
+    one.line.lose()
+    one.world.pass_time(2)
+    one.line = one.world.dial()
+    one.say(Ping(ping_id=2))
+    assert len(one.results()) == 2 * len(ids)
+    assert not any(session_of(one).answer_kept(msg_id) for msg_id in ids)
+
+
+def test_what_is_asked_for_is_repeated_however_old_it_is() -> None:
+    one = Puppet(World().dial())
+    message = one.hold(QUERY)
+    one.contain(message)
+    one.line.link.send_result(one.line.told(CallReceived)[0], QUERY, one.world.now)
+    one.line.run()
+    one.line.lose()
+    one.world.pass_time(700)
+    one.line = one.world.dial()
+    one.repeat(message)
+    assert one.results(message.msg_id) == [QUERY, QUERY]
 
 
 def test_what_is_not_acknowledged_leaves_again_on_a_new_stream() -> None:

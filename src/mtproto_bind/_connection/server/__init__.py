@@ -7,5 +7,6 @@ from __future__ import annotations
 
 from .connection import ServerConnection
 from .server import Server
+from .views import ServerStatus
 
-__all__ = ["Server", "ServerConnection"]
+__all__ = ["Server", "ServerConnection", "ServerStatus"]

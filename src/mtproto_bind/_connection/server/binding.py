@@ -8,7 +8,7 @@ from ..._bind import Presented, error_of, verify_key, verify_sealed, verify_time
 from ..._errors import SecurityError
 from ..._events import KeyBound
 from ..._handshake import KeyKind
-from ..._questions import Binding, BindRequested, KeyNeeded, StoredKey
+from ..._questions import Binding, BindRequested, StoredKey
 from ..._session import RpcError
 from ..._tl import BOOL_TRUE, BindTempAuthKey
 from .link import Link
@@ -37,25 +37,22 @@ class Asker:
 
     def forget(self) -> None:
         """The stream ended while the owner was asked: the request may come again, as it was."""
-        self.session.session.doubles.forget(self.msg_id)
+        self.session.forget(self.msg_id)
 
 
 def bind(connection: Link, asker: Asker, request: BindTempAuthKey) -> None:
     """Verify the request, ask the owner to bind, and answer."""
     # the answer acknowledges it; until then nothing does
-    asker.session.session.acks.drop(asker.msg_id)
+    asker.session.hold(asker.msg_id)
     known = connection.server.cached_key(request.perm_auth_key_id)
     if known is not None:
         _verify(connection, asker, request, known)
         return
 
-    def found(permanent: StoredKey | None, _now: float) -> None:
-        if permanent is not None:
-            connection.server.cache_key(permanent)
+    def found(permanent: StoredKey | None) -> None:
         _verify(connection, asker, request, permanent)
 
-    question = KeyNeeded(number=connection.asked.next_number(), key_id=request.perm_auth_key_id)
-    connection.ask(question, found, undo=asker.forget)
+    connection.ask_for_key(request.perm_auth_key_id, found, undo=asker.forget)
 
 
 def _verify(connection: Link, asker: Asker, request: BindTempAuthKey, permanent: StoredKey | None) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from ..._errors import Check, MalformedMessage, SecurityError, UnexpectedMessage, require
 from ..._events import CallReceived
 from ..._handshake import KeyKind
-from ..._questions import KeyNeeded, StoredKey
+from ..._questions import StoredKey
 from ..._session import Received, RpcError, constructor_id
 from ..._tl import API, BindTempAuthKey
 from .binding import Asker, bind
@@ -40,22 +40,22 @@ def receive_query(connection: Link, record: StoredKey, one: ServerSession, messa
         _hand_on(connection, record, one, message, query)
         return
 
-    def found(answer: StoredKey | None, _now: float) -> None:
-        # another process may have bound the key since it was remembered here
-        if answer is not None:
-            connection.server.cache_key(answer)
+    def found(answer: StoredKey | None) -> None:
+        # another process may have bound the key since it was remembered here, or destroyed it
+        now_known = require(answer, Check.KEY_KNOWN, "the owner does not have the key any more")
         try:
-            require(_may_call(answer or known, query), Check.UNBOUND_CALL)
-        except SecurityError:
+            require(_may_call(now_known, query), Check.UNBOUND_CALL)
+        except SecurityError as error:
+            connection.dropped[error.check] += 1
             one.answer(message.msg_id, NOT_BOUND.to_bytes())
             return
+        one.undecided.discard(message.msg_id)
         one.session.acks.add(message.msg_id, connection.now)
         _hand_on(connection, record, one, message, query)
 
     # what is not decided is not acknowledged
-    one.session.acks.drop(message.msg_id)
-    question = KeyNeeded(number=connection.asked.next_number(), key_id=record.key.id)
-    connection.ask(question, found, undo=partial(one.session.doubles.forget, message.msg_id))
+    one.hold(message.msg_id)
+    connection.ask_for_key(record.key.id, found, undo=partial(one.forget, message.msg_id))
 
 
 def _hand_on(connection: Link, record: StoredKey, one: ServerSession, message: Received, query: Query) -> None:

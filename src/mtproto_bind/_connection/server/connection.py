@@ -14,7 +14,7 @@ from .endpoint import Endpoint
 from .exchange import receive_plain
 from .link import FRAME, Link
 from .sealed import receive_sealed
-from .sending import compose
+from .views import ServerStatus, status
 
 __all__ = ["ServerConnection"]
 
@@ -54,7 +54,7 @@ class ServerConnection:
         words, self._link.last_words = self._link.last_words, b""
         if self._link.closed or self._link.lost:
             return words
-        compose(self._link.sessions.values(), self._link.stream, self._link.now)
+        self._link.compose()
         return self._link.stream.data_to_send()
 
     @property
@@ -90,6 +90,11 @@ class ServerConnection:
     def open_questions(self) -> tuple[Question[Any], ...]:
         """The questions that wait for an answer."""
         return self._link.asked.questions
+
+    @property
+    def status(self) -> ServerStatus:
+        """How the stream stands, for logs."""
+        return status(self._link)
 
     # ---- time
 

@@ -15,6 +15,9 @@ from .sessions import Sessions
 
 __all__ = ["Endpoint"]
 
+LATE = 1.0
+"""Seconds."""
+
 
 class Endpoint:
     """The memory that the connections of one server share. ``Server`` is its face."""
@@ -29,6 +32,21 @@ class Endpoint:
         # which temporary key is bound to a permanent one, for media and for the rest; only for keys of the cache
         self._bound: dict[tuple[int | None, bool], int] = {}
         self._endings: list[tuple[float, int]] = []
+        self._destroyed: dict[int, None] = {}
+        self._now = float("-inf")
+
+    def at(self, now: float) -> None:
+        """The clock says ``now``; if it went back, every deadline moves with it, but not the end of a key, which is a moment.
+
+        Streams tell the time in turn, and each perhaps a little late: so much is no step.
+        """
+        step = now - self._now
+        if step < -LATE:
+            self._handshakes.shift(step)
+            self._sessions.shift(step)
+            self._endings = sorted((at if self._expires(key_id) == at else at + step, key_id) for at, key_id in self._endings)
+        if not -LATE <= step <= 0:
+            self._now = now
 
     def tools(self, now: float) -> ServerTools:
         """What the steps of a handshake work with."""
@@ -64,12 +82,29 @@ class Endpoint:
         """``record`` as it is now, if it is still in the cache."""
         return self._keys.get(record.key.id, record)
 
+    def remember(self, key_id: int, answer: StoredKey | None) -> StoredKey | None:
+        """What the owner says of a key, with what has been destroyed since it was asked."""
+        if answer is None or answer.key.id in self._destroyed or answer.bound_to in self._destroyed:
+            self._forget(key_id)
+            return None
+        self.cache_key(answer)
+        return answer
+
+    def destroy_key(self, key_id: int) -> None:
+        """A permanent key exists no more, nor what is bound to it, nor any of their sessions."""
+        for each in (key_id, *(each for each, record in self._keys.items() if record.bound_to == key_id)):
+            self._destroyed[each] = None
+            self._forget(each)
+        # questions that are open may be answered with it yet, and none is open for ever
+        while len(self._destroyed) > self.config.limits.keys:
+            del self._destroyed[next(iter(self._destroyed))]
+
     def cache_key(self, record: StoredKey) -> None:
         """Remember a key; the one longest here makes room."""
         key_id = record.key.id
-        self._forget_key(key_id)
+        self._uncache(key_id)
         if len(self._keys) >= self.config.limits.keys:
-            self._forget_key(next(iter(self._keys)))
+            self._uncache(next(iter(self._keys)))
         self._keys[key_id] = record
         if record.expires_at is not None:
             self._end_at(record.expires_at, key_id)
@@ -81,6 +116,9 @@ class Endpoint:
 
         It stays for a while, for answers and acknowledgements on their way.
         """
+        if permanent_key_id in self._destroyed:
+            self._uncache(record.key.id)
+            return
         old = self._keys.get(self._bound.pop((permanent_key_id, record.media), 0))
         if old is not None and old.key.id != record.key.id:
             self._keys[old.key.id] = evolve(old, bound_to=None)
@@ -94,24 +132,33 @@ class Endpoint:
 
     def handle_timeout(self, now: float) -> None:
         """Forget what has ended: handshakes, temporary keys, sessions of keys that were replaced. May be called early."""
+        self.at(now)
         self._handshakes.expire(now)
         while self._endings and self._endings[0][0] <= now:
             _, key_id = heappop(self._endings)
             record = self._keys.get(key_id)
             if record is None or (record.expires_at is not None and record.expires_at <= now):
-                self._forget_key(key_id)
-                self._sessions.end_key(key_id)
+                self._forget(key_id)
             elif record.bound_to is None:
                 # unbound a while ago: what was on its way has had its time
                 self._sessions.end_key(key_id)
 
     # ---- inside
 
-    def _forget_key(self, key_id: int) -> None:
+    def _forget(self, key_id: int) -> None:
+        """The key exists no more."""
+        self._uncache(key_id)
+        self._sessions.end_key(key_id)
+
+    def _uncache(self, key_id: int) -> None:
         record = self._keys.pop(key_id, None)
         kind = (record.bound_to, record.media) if record is not None else None
         if kind is not None and self._bound.get(kind) == key_id:
             del self._bound[kind]
+
+    def _expires(self, key_id: int) -> float | None:
+        record = self._keys.get(key_id)
+        return None if record is None else record.expires_at
 
     def _end_at(self, at: float, key_id: int) -> None:
         """Look at the key again at ``at``, server unix seconds."""

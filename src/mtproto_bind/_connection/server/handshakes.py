@@ -96,6 +96,11 @@ class Handshakes:
                 return
             self.remove(oldest)
 
+    def shift(self, seconds: float) -> None:
+        """Our clock jumped by ``seconds``."""
+        for pending in self._by_nonces.values():
+            pending.ends_at += seconds
+
     def deadline(self) -> float | None:
         """When the oldest ends."""
         return next((pending.ends_at for pending in self._by_nonces.values()), None)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..._errors import RemoteProtocolError, SecurityError
+from ..._errors import Check, RemoteProtocolError, SecurityError
 from ..._events import ConnectionClosed
-from ..._questions import Computation, Event, Question
-from ..._session import REPLY, MessageIds
+from ..._questions import Computation, Event, KeyNeeded, Question, StoredKey
+from ..._session import REPLY, Item, MessageIds
 from ..._wire import ServerTransport, Stream, Transport, encode_transport_error
 from ..asked import Asked
 from ..timers import Timers
 from .endpoint import Endpoint
-from .sending import compose
-from .sessions import ServerSession
+from .sending import compose, frame_items
+from .sessions import CONTAINERS_UNREAD, ServerSession
 
 if TYPE_CHECKING:
     from .connection import ServerConnection
@@ -41,6 +41,9 @@ class Link:
         self.asked = Asked()
         self.timers = Timers()
         self.sessions: dict[tuple[int, int], ServerSession] = {}
+        self._draft: ServerSession | None = None
+        self._asides: list[tuple[ServerSession, Item]] = []
+        self.dropped: Counter[Check] = Counter()
         self.bind_refusals = 0
         self.closed = False
         self.events: deque[Event] = deque()
@@ -54,10 +57,9 @@ class Link:
 
     def at(self, now: float) -> None:
         """The server's clock says ``now``; if it went back, every deadline moves with it."""
+        self.server.at(now)
         if now < self.now:
             self.timers.shift(now - self.now)
-            for one in self.sessions.values():
-                one.session.acks.shift(now - self.now)
         self.now = now
 
     def tell(self, event: Event) -> None:
@@ -74,6 +76,14 @@ class Link:
         self._undo = undo
         self.timers.set(OWNER, self.now + self.server.config.timeouts.owner)
         self.tell(self.asked.ask(question, answered))
+
+    def ask_for_key(self, key_id: int, then: Callable[[StoredKey | None], None], undo: Callable[[], None] | None = None) -> None:
+        """Ask the owner for a key, and remember it. None: there is none."""
+
+        def found(answer: StoredKey | None, _now: float) -> None:
+            then(self.server.remember(key_id, answer))
+
+        self.ask(KeyNeeded(number=self.asked.next_number(), key_id=key_id), found, undo)
 
     def compute(self, work: Any, then: Callable[[Any, float], None]) -> None:
         """Have ``work`` computed."""
@@ -95,12 +105,39 @@ class Link:
         """The id of an answer in the clear."""
         return self._plain_ids.next(self.now, REPLY)
 
+    def session_for(self, record: StoredKey, session_id: int) -> ServerSession:
+        """The session, or a draft of one: a session is remembered only once a message of it counts."""
+        known = self.server.sessions.find(record.key.id, session_id)
+        if known is not None:
+            return known
+        draft = self._draft
+        # the same draft again, so that two refusals have two numbers
+        if draft is None or (draft.session.key.id, draft.session.session_id) != (record.key.id, session_id):
+            draft = self._draft = self.server.sessions.draft(record, session_id)
+        return draft
+
+    def reply(self, session: ServerSession, item: Item) -> None:
+        """Say ``item`` on this stream, wherever the session speaks; nobody keeps it."""
+        if session.stream is self:
+            session.say(item)
+        elif len(self._asides) < CONTAINERS_UNREAD * self.server.config.limits.container_messages:
+            self._asides.append((session, item))
+
+    def compose(self, *, last: bool = False) -> None:
+        """Frame everything that is due. ``last``: nothing follows."""
+        asides, self._asides = self._asides, []
+        for session, item in asides:
+            frame_items(session, [item], self.stream, self.now)
+        compose(self.sessions.values(), self.stream, self.now, last=last)
+
     def attach(self, session: ServerSession) -> None:
         """``session`` speaks on this stream from now on."""
         if session.stream is not None and session.stream is not self:
             session.stream.detach(session)
             # the other stream may be dead without our knowing, and what was written to it lost
             session.resend = True
+        if session is self._draft:
+            self._draft = None
         session.stream = self
         self.sessions[session.session.key.id, session.session.session_id] = session
 
@@ -125,7 +162,7 @@ class Link:
             # before anything is said that would not be true then
             self._undo()
         if self.stream.framing is not None and not self.lost:
-            compose(self.sessions.values(), self.stream, self.now, last=True)
+            self.compose(last=True)
             if code is not None:
                 self.stream.send(encode_transport_error(code))
             self.last_words = self.stream.data_to_send()

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from ..._crypto import Side
 from ..._errors import Check, SecurityError, require
-from ..._questions import KeyNeeded, StoredKey
+from ..._questions import StoredKey
 from ..._session import REPLY, UNASKED, Item, Received, Unrolled, constructor_id, time_of, unroll
 from ..._tl import (
     SERVICE,
@@ -35,6 +35,8 @@ __all__ = ["receive_sealed"]
 
 OLDEST, NEWEST = 300, 30
 """Seconds before and after our time."""
+TOO_OLD = 20
+"""So many came since that nobody knows whether this one came."""
 CODES = {Check.CLIENT_MSG_ID: 18, Check.CONTAINER_SEEN: 19, Check.SEQ_NO_EVEN: 34, Check.SEQ_NO_ODD: 35}
 QUERIES = frozenset({GzipPacked.constructor.id})
 """Known to the service schema, and an API query all the same."""
@@ -56,12 +58,10 @@ def receive_sealed(connection: Link, frame: bytes) -> None:
         _open(connection, known, frame)
         return
 
-    def found(answer: StoredKey | None, _now: float) -> None:
-        record = require(answer, Check.KEY_KNOWN, "the owner has no such key")
-        connection.server.cache_key(record)
-        _open(connection, record, frame)
+    def found(answer: StoredKey | None) -> None:
+        _open(connection, require(answer, Check.KEY_KNOWN, "the owner has no such key"), frame)
 
-    connection.ask(KeyNeeded(number=connection.asked.next_number(), key_id=key_id), found)
+    connection.ask_for_key(key_id, found)
 
 
 def _open(connection: Link, record: StoredKey, frame: bytes) -> None:
@@ -70,14 +70,19 @@ def _open(connection: Link, record: StoredKey, frame: bytes) -> None:
     opened = open_sealed(frame, record.key, Side.CLIENT, config.crypto)
     unrolled = unroll(opened, config.limits)
     prepared = [_prepare(message, config.limits.ids) for message in unrolled.messages]
-    one = connection.server.sessions.open(record, opened.session_id)
-    connection.attach(one)
+    one = connection.session_for(record, opened.session_id)
     try:
         _check(one, opened, unrolled, prepared, connection.now)
     except SecurityError as error:
-        _refuse(one, opened, prepared, error, connection.now)
+        _refuse(connection, one, opened, prepared, error)
         return
     # all or nothing has been decided; now the effects
+    if not unrolled.is_container and one.session.doubles.seen(opened.msg_id):
+        # it may be a copy that somebody on the path has made, and brings him nothing
+        _double(connection, one, *unrolled.messages)
+        return
+    connection.stream.send_quick_ack(opened.quick_ack_token)
+    connection.attach(connection.server.sessions.open(record, opened.session_id, one))
     if unrolled.is_container:
         one.session.doubles.add(opened.msg_id, opened.seq_no)
     _announce(one, unrolled, connection.now)
@@ -102,7 +107,7 @@ def _check(one: ServerSession, opened: Opened, unrolled: Unrolled, prepared: lis
     require(-NEWEST <= now - time_of(opened.msg_id) <= OLDEST, Check.MSG_ID_WINDOW)
     require(one.salts.accepts(opened.salt, now), Check.SERVER_SALT)
     if unrolled.is_container:
-        require(not one.session.doubles.knows(opened.msg_id), Check.CONTAINER_SEEN)
+        require(not one.session.doubles.seen(opened.msg_id), Check.CONTAINER_SEEN)
         require(opened.seq_no % 2 == 0, Check.SEQ_NO_EVEN)
     for each in prepared:
         if each.service is None:
@@ -129,19 +134,23 @@ def _disorder(one: ServerSession, opened: Opened, prepared: list[Prepared]) -> i
     return 0
 
 
-def _refuse(one: ServerSession, opened: Opened, prepared: list[Prepared], error: SecurityError, now: float) -> None:
-    """The whole message is ignored, and the client told why and how to mend it."""
+def _refuse(connection: Link, one: ServerSession, opened: Opened, prepared: list[Prepared], error: SecurityError) -> None:
+    """The whole message is ignored, and the client told why and how to mend it: where it came, and nowhere else."""
+    now = connection.now
+    connection.dropped[error.check] += 1
     bad = {"bad_msg_id": opened.msg_id, "bad_msg_seqno": opened.seq_no}
     if error.check is Check.SERVER_SALT:
-        one.say(_reply(BadServerSalt(**bad, error_code=48, new_server_salt=one.salts.current(now))))
+        connection.reply(one, _reply(BadServerSalt(**bad, error_code=48, new_server_salt=one.salts.current(now))))
         return
     if error.check is Check.MSG_ID_WINDOW:
         code = 16 if time_of(opened.msg_id) < now else 17
     elif error.check is Check.SEQ_NO_ORDER:
         code = _disorder(one, opened, prepared)
+    elif error.check is Check.CONTAINER_SEEN and not one.session.doubles.knows(opened.msg_id):
+        code = TOO_OLD
     else:
         code = CODES[error.check]
-    one.say(_reply(BadMsgNotification(**bad, error_code=code)))
+    connection.reply(one, _reply(BadMsgNotification(**bad, error_code=code)))
 
 
 def _announce(one: ServerSession, unrolled: Unrolled, now: float) -> None:
@@ -156,6 +165,9 @@ def _announce(one: ServerSession, unrolled: Unrolled, now: float) -> None:
 
 def _take(connection: Link, record: StoredKey, one: ServerSession, prepared: Prepared) -> None:
     message, doubles = prepared.message, one.session.doubles
+    if connection.server.sessions.find(record.key.id, one.session.session_id) is not one:
+        # it has ended since the container was opened, and its key perhaps too
+        return
     if doubles.seen(message.msg_id):
         _double(connection, one, message)
         return
@@ -164,20 +176,20 @@ def _take(connection: Link, record: StoredKey, one: ServerSession, prepared: Pre
     if message.content_related and not isinstance(prepared.service, MsgsAck):
         one.session.acks.add(message.msg_id, connection.now)
     if prepared.service is not None:
-        receive_service(connection, record.key.id, one, message, prepared.service)
+        receive_service(connection, record, one, message, prepared.service)
     else:
         receive_query(connection, record, one, message)
 
 
 def _double(connection: Link, one: ServerSession, message: Received) -> None:
     """A message that came before never runs again; its answer may have been lost."""
+    connection.dropped[Check.MSG_ID_SEEN] += 1
     if not one.session.doubles.knows(message.msg_id):
-        # too old to tell
-        bad = BadMsgNotification(bad_msg_id=message.msg_id, bad_msg_seqno=message.seq_no, error_code=20)
-        one.say(_reply(bad))
+        bad = BadMsgNotification(bad_msg_id=message.msg_id, bad_msg_seqno=message.seq_no, error_code=TOO_OLD)
+        connection.reply(one, _reply(bad))
     elif one.answer_kept(message.msg_id):
         one.repeat_answer(message.msg_id)
-    elif message.content_related:
+    elif message.content_related and message.msg_id not in one.undecided:
         one.session.acks.add(message.msg_id, connection.now)
 
 

@@ -22,7 +22,16 @@ class Server(Endpoint):
 
     def accept(self, transport: Transport | ServerTransport, peer: Hashable, now: float) -> ServerConnection:
         """A client has opened a stream. ``peer`` is whom the limits are counted for: a host, say."""
+        self.at(now)
         return ServerConnection(self, transport, peer, now)
+
+    def forget_key(self, key_id: int, now: float) -> None:
+        """A permanent key exists no more, because its owner or another process has destroyed it, nor does what is bound to it.
+
+        Where a client asked for it here (DestructionRequested), that is done already.
+        """
+        self.at(now)
+        self.destroy_key(key_id)
 
     def send_update(self, key_id: int, session_id: int, body: bytes, now: float) -> ServerConnection | None:
         """Send ``body`` (a boxed TL object) unasked; it is repeated until UpdateAcknowledged.
@@ -30,7 +39,7 @@ class Server(Endpoint):
         Returns the connection whose ``data_to_send`` is to be written; None: it is kept for the session's next stream.
         Raises LocalProtocolError where there is no such session, or too much is unacknowledged in it.
         """
-        del now
+        self.at(now)
         session = self.sessions.find(key_id, session_id)
         if session is None:
             raise LocalProtocolError(f"no session {session_id:016x} under key {key_id:016x}")

@@ -11,16 +11,22 @@ from ..._config import ServerConfig
 from ..._crypto import Secret, Side
 from ..._ground import id_from_bytes
 from ..._questions import StoredKey
-from ..._session import REPLY, Item, Message, ServerSalts, Session
-from ..._tl import RpcResult
+from ..._session import REPLY, Item, Message, ServerSalts, Session, time_of
+from ..._tl import MsgDetailedInfo, RpcResult
 
 if TYPE_CHECKING:
     from .link import Link
 
-__all__ = ["AnswerTo", "ServerSession", "Sessions", "Update"]
+__all__ = ["CONTAINERS_UNREAD", "AnswerTo", "ServerSession", "Sessions", "Update"]
 
 CONTAINERS_UNREAD = 2
 """The replies to so many full containers wait for a client that does not read."""
+LARGE = 1024
+"""Bytes of an answer that a query which comes again gets announced only, so that the client fetches it if it lacks it.
+
+What is smaller fits one packet of the network together with everything around it: to announce it would save nothing, and
+cost a round trip.
+"""
 
 
 @frozen
@@ -44,6 +50,8 @@ class ServerSession:
     session: Session
     salts: ServerSalts
     unique_id: int
+    keeps: float
+    """Seconds for which what is not acknowledged is kept to be sent again."""
     announced_from: int | None = None
     """first_msg_id of the new_session_created that was sent; None: it was not yet."""
     stream: Link | None = None
@@ -59,6 +67,10 @@ class ServerSession:
     """Calls that the owner has and has not answered."""
     dropped: set[int] = field(factory=set)
     """Those of them whose answer the client has given up."""
+    undecided: set[int] = field(factory=set)
+    """Messages that wait for a word of the owner: they may have to come again, and are not acknowledged before."""
+    done: dict[int, None] = field(factory=dict)
+    """Queries whose answers the client has acknowledged, the last ``Limits.doubles`` of them."""
 
     def say(self, item: Item) -> None:
         """Send ``item`` when the stream is written next.
@@ -75,20 +87,45 @@ class ServerSession:
         if isinstance(item.about, AnswerTo):
             self.answering.add(item.about.msg_id)
 
+    def hold(self, msg_id: int) -> None:
+        """Nothing is decided about ``msg_id`` yet."""
+        self.session.acks.drop(msg_id)
+        self.undecided.add(msg_id)
+
+    def forget(self, msg_id: int) -> None:
+        """Nothing was decided about ``msg_id``: it may come again, as it was."""
+        self.undecided.discard(msg_id)
+        self.session.doubles.forget(msg_id)
+
+    def finish(self, msg_id: int) -> None:
+        """The client has the answer to ``msg_id``."""
+        self.done[msg_id] = None
+        if len(self.done) > self.session.limits.doubles:
+            del self.done[next(iter(self.done))]
+
     def answer(self, msg_id: int, body: bytes) -> None:
         """Answer the query ``msg_id``. The answer acknowledges it too, and stays until it is acknowledged itself."""
+        self.undecided.discard(msg_id)
         self.session.acks.drop(msg_id)
         result = RpcResult(req_msg_id=msg_id, result=body).to_bytes()
         self.say(Item(body=result, content_related=True, keep=True, about=AnswerTo(msg_id), remainder=REPLY))
 
     def repeat_answer(self, msg_id: int) -> None:
-        """The query came again: its answer leaves again too, if it is not on its way."""
+        """The query came again: its answer leaves again too, or word of it, if it is not on its way."""
         answer = self.kept_answer(msg_id)
-        if answer is not None:
+        if answer is None:
+            return
+        # with a new stream it leaves in any case
+        if self.resend or len(answer.body) <= LARGE:
             self.again.add(answer.msg_id)
+            return
+        info = MsgDetailedInfo(msg_id=msg_id, answer_msg_id=answer.msg_id, length=len(answer.body), status=0)
+        self.say(Item(body=info.to_bytes(), content_related=False, remainder=REPLY))
 
-    def take_due(self) -> list[Item]:
+    def take_due(self, now: float) -> list[Item]:
         """What is to be written now; it waits no longer."""
+        if self.resend:
+            self._forget_old(now)
         messages = self.session.sent.all() if self.resend or self.again else ()
         items = [_again(message) for message in messages if self.resend or message.msg_id in self.again]
         items += self.outbox
@@ -97,6 +134,12 @@ class ServerSession:
         self.outbox.clear()
         self.answering.clear()
         return items
+
+    def _forget_old(self, now: float) -> None:
+        """What nobody has acknowledged for so long, nor asks for now, is not sent again (a server may forget it)."""
+        for message in self.session.sent.all():
+            if message.msg_id not in self.again and now - time_of(message.msg_id) > self.keeps:
+                self.session.sent.settle(message.msg_id)
 
     def kept_answer(self, msg_id: int) -> Message | None:
         """The answer to ``msg_id``, if it has left and is not acknowledged."""
@@ -132,8 +175,8 @@ class Sessions:
     def find(self, key_id: int, session_id: int) -> ServerSession | None:
         return self._sessions.get((key_id, session_id))
 
-    def open(self, record: StoredKey, session_id: int) -> ServerSession:
-        """The session, made if there is none (draws 8 bytes then)."""
+    def open(self, record: StoredKey, session_id: int, draft: ServerSession | None = None) -> ServerSession:
+        """The session; where there is none, ``draft`` becomes it, or it is made (see :meth:`draft`)."""
         key_id, limits = record.key.id, self._config.limits
         known = self._sessions.get((key_id, session_id))
         if known is None:
@@ -142,7 +185,7 @@ class Sessions:
                 self.end(key_id, next(iter(mine)))
             if len(self._sessions) >= limits.sessions:
                 self.end(*next(iter(self._sessions)))
-            known = self._make(record, session_id)
+            known = draft if draft is not None else self.draft(record, session_id)
         # the last place is the one used latest
         self._sessions.pop((key_id, session_id), None)
         self._sessions[key_id, session_id] = known
@@ -169,10 +212,16 @@ class Sessions:
         for session_id in tuple(self._of_key.get(key_id, ())):
             self.end(key_id, session_id)
 
+    def shift(self, seconds: float) -> None:
+        """Our clock jumped by ``seconds``."""
+        for one in self._sessions.values():
+            one.session.acks.shift(seconds)
+
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def _make(self, record: StoredKey, session_id: int) -> ServerSession:
+    def draft(self, record: StoredKey, session_id: int) -> ServerSession:
+        """A session that is not remembered. Draws 8 bytes."""
         config = self._config
         session = Session(
             record.key,
@@ -184,4 +233,5 @@ class Sessions:
             timeouts=config.timeouts,
         )
         salts = ServerSalts(self._salt_secret, record.key.id, record.first_salt, record.created_at)
-        return ServerSession(session, salts, unique_id=id_from_bytes(config.entropy(8)))
+        unique_id = id_from_bytes(config.entropy(8))
+        return ServerSession(session, salts, unique_id=unique_id, keeps=config.timeouts.unacknowledged)
