@@ -38,6 +38,24 @@ def test_a_test_data_centre_has_its_own_keys() -> None:
     assert known_keys(test=True) != known_keys(test=False)
 
 
+@pytest.mark.parametrize("goal", [Goal.BOUND, Goal.TEMPORARY_KEY])
+def test_no_key_is_bound_on_a_cdn_data_centre(goal: Goal) -> None:
+    for cdn in (DataCenter(203, cdn=True), DataCenter(203, test=True, cdn=True)):
+        with pytest.raises(ValueError, match="CDN_METHOD_INVALID"):
+            ClientConfig(dc=cdn, goal=goal, server_keys=[SERVER_KEY.public])
+
+
+def test_a_cdn_data_centre_has_keys_of_its_own() -> None:
+    """Neither the keys of Telegram's own servers nor those of the test servers are trusted there."""
+    cdn = DataCenter(203, cdn=True)
+    with pytest.raises(ValueError, match=r"help\.getCdnConfig"):
+        ClientConfig(dc=cdn, goal=Goal.PERMANENT_KEY)
+    config = ClientConfig(dc=cdn, goal=Goal.PERMANENT_KEY, server_keys=[SERVER_KEY.public])
+    assert config.server_keys == (SERVER_KEY.public,)
+    # the same number without the flag is an ordinary data centre
+    assert ClientConfig(dc=DataCenter(203)).server_keys == known_keys(test=False)
+
+
 def test_keys_may_come_from_anywhere() -> None:
     assert ClientConfig(server_keys=[SERVER_KEY.public]).server_keys == (SERVER_KEY.public,)
     assert ServerConfig(private_keys=iter([SERVER_KEY])).private_keys == (SERVER_KEY,)
@@ -64,6 +82,7 @@ def test_where_a_permanent_key_may_be(key: PermanentKey | ExternalKey | PendingK
         ({"renew_ahead": -0.1}, ValueError, "renew_ahead"),
         ({"dc": DataCenter(1 << 15, test=True)}, ValueError, "does not fit 16 bits"),
         ({"dc": DataCenter((1 << 15) - 10_000, test=True)}, ValueError, "does not fit 16 bits"),
+        ({"dc": DataCenter(203, cdn=True), "goal": "bound"}, ValueError, "no key is bound"),
         ({"api": "somebody"}, TypeError, "api"),
         ({"limits": Timeouts()}, TypeError, "limits"),
         ({"timeouts": 5.0}, TypeError, "timeouts"),

@@ -87,7 +87,10 @@ def _public_keys(keys: Iterable[PublicKey]) -> tuple[PublicKey, ...]:
 def _keys_for(config: ClientConfig) -> tuple[PublicKey, ...]:
     # what is no data centre is refused by its validator, which comes later
     dc: object = config.dc
-    return known_keys(test=isinstance(dc, DataCenter) and dc.test)
+    if not isinstance(dc, DataCenter):
+        return known_keys(test=False)
+    # a CDN has keys of its own, and other owners
+    return () if dc.cdn else known_keys(test=dc.test)
 
 
 def _private_keys(keys: Iterable[PrivateKey]) -> tuple[PrivateKey, ...]:
@@ -104,7 +107,7 @@ class ClientConfig:
         converter=_public_keys,
         validator=deep_iterable(instance_of(PublicKey)),
     )
-    """Trusted RSA keys, the preferred one first. Default: Telegram's current key for ``dc``."""
+    """Trusted RSA keys, the preferred one first. Default: Telegram's current key for ``dc``; a CDN has none."""
     permanent_key: PermanentKey | ExternalKey | PendingKey | None = field(
         default=None, validator=optional(instance_of((PermanentKey, ExternalKey, PendingKey)))
     )
@@ -116,7 +119,11 @@ class ClientConfig:
     """Seconds before the end of the temporary key; at most a tenth of its life is used."""
     api: InitConnection | None = field(default=None, validator=optional(instance_of(InitConnection)))
     pipeline: bool = False
-    """Send the first calls right behind the binding instead of after its answer."""
+    """Send the first calls right behind the binding instead of after its answer: one round trip fewer.
+
+    Off, because nobody has measured what Telegram's servers do with a call that overtakes the answer to the binding. One that
+    refuses it costs a round trip more, and the call leaves again.
+    """
     limits: Limits = field(factory=Limits, validator=instance_of(Limits))
     timeouts: Timeouts = field(factory=Timeouts, validator=instance_of(Timeouts))
     retry: Retry = field(factory=Retry, validator=instance_of(Retry))
@@ -128,9 +135,14 @@ class ClientConfig:
     def _fits(self, _attribute: object, value: DataCenter) -> None:
         if abs(value.number) >= HEADER_DC:
             raise ValueError(f"data centre {value.number} does not fit 16 bits")
+        if value.cdn and self.goal is not Goal.PERMANENT_KEY:
+            why = "it answers CDN_METHOD_INVALID to auth.bindTempAuthKey, and is used without forward secrecy"
+            raise ValueError(f"no key is bound on a CDN data centre: {why}; goal=Goal.PERMANENT_KEY makes a key for it")
 
     @server_keys.validator
     def _some_key(self, _attribute: object, value: tuple[PublicKey, ...]) -> None:
+        if not value and self.dc.cdn:
+            raise ValueError("a CDN data centre has RSA keys of its own: give server_keys, from help.getCdnConfig")
         if not value:
             raise ValueError("server_keys is empty: no server could be trusted")
 

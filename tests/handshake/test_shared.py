@@ -37,6 +37,23 @@ def test_the_number_of_a_data_centre(dc: DataCenter, number: int) -> None:
     assert DataCenter.from_number(number) == dc
 
 
+def test_a_cdn_data_centre_has_a_positive_number() -> None:
+    """The sign is for media; what is told to the server says nothing of a CDN."""
+    assert DataCenter(203, cdn=True).number == 203
+    assert DataCenter(203, test=True, cdn=True).number == 10_203
+    assert DataCenter.from_number(203) == DataCenter(203) != DataCenter(203, cdn=True)
+    for flags in ({"id": 203, "media": True}, {"id": 0}):
+        with pytest.raises(ValueError, match="serves nothing but files"):
+            DataCenter(cdn=True, **flags)
+
+
+def test_no_temporary_key_is_made_for_a_cdn_data_centre() -> None:
+    cdn = DataCenter(203, cdn=True)
+    assert Purpose(KeyKind.PERMANENT, cdn).dc.number == 203
+    with pytest.raises(ValueError, match="binds no temporary key"):
+        Purpose(KeyKind.TEMPORARY, cdn, 60)
+
+
 @given(INT)
 def test_every_number_is_some_data_centre(number: int) -> None:
     assert DataCenter.from_number(number).number == number

@@ -62,27 +62,31 @@ class KeyKind(Enum):
 class DataCenter:
     """A data centre. ``media``: the part of it that serves files only. ``id`` 0: not named. ValueError for no possible number.
 
-    https://core.telegram.org/mtproto/auth_key#presenting-proof-of-work-server-authentication
+    ``cdn``: one of the delivery network, which knows no users: no key is bound there. The flags are those of a dcOption.
+    https://core.telegram.org/mtproto/auth_key#presenting-proof-of-work-server-authentication, https://core.telegram.org/cdn
     """
 
     id: int
     test: bool = field(default=False, kw_only=True)
     media: bool = field(default=False, kw_only=True)
+    cdn: bool = field(default=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
+        if self.cdn and (self.media or not self.id):
+            raise ValueError("a CDN data centre has an id, and no part for media: it serves nothing but files")
         smallest = 1 if self.test or self.media else 0
         if self.id < smallest or (not self.test and self.id > TEST_OFFSET):
             raise ValueError(f"no number stands for data centre {self.id}")
 
     @property
     def number(self) -> int:
-        """``dc`` of the inner data: 10000 more for a test server, negative for media."""
+        """``dc`` of the inner data: 10000 more for a test server, negative for media (not for a CDN)."""
         number = self.id + TEST_OFFSET * self.test
         return -number if self.media else number
 
     @classmethod
     def from_number(cls, number: int) -> DataCenter:
-        """The inverse of :attr:`number`; any number is some data centre."""
+        """The inverse of :attr:`number`; any number is some data centre. A number does not tell a CDN."""
         test = abs(number) > TEST_OFFSET
         return cls(abs(number) - TEST_OFFSET * test, test=test, media=number < 0)
 
@@ -104,6 +108,8 @@ class Purpose:
 
     @expires_in.validator
     def _check_expires_in(self, _attribute: object, value: int | None) -> None:
+        if self.dc.cdn and value is not None:
+            raise ValueError("a CDN data centre binds no temporary key, so none is made for it")
         if (value is None) != (self.kind is KeyKind.PERMANENT):
             raise ValueError("expires_in belongs to a temporary key, and a temporary key needs it")
         if value is not None and not 0 < value < 1 << 31:
