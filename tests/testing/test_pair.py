@@ -9,6 +9,8 @@ from kit.pairs import OTHER_QUERY, bound_pair, make_pair
 from mtproto_bind import (
     CallAnswered,
     ConnectionClosed,
+    Destruction,
+    DestructionRequested,
     Event,
     Framing,
     HandshakeNeeded,
@@ -130,6 +132,17 @@ def test_an_owner_answers_a_server_and_nobody_else() -> None:
         owner.answer(Question(number=1))
     assert owner.answer(KeyNeeded(number=1, key_id=7)) is None
     assert owner.answer(HandshakeNeeded(number=1, nonce=bytes(16), server_nonce=bytes(16))) is None
+
+
+def test_an_owner_destroys_a_permanent_key_with_what_is_bound_to_it() -> None:
+    pair = bound_pair()
+    permanent_key_id = pair.client.bound_key().permanent_key_id
+    question = DestructionRequested(number=1, permanent_key_id=permanent_key_id)
+    other = DestructionRequested(number=2, permanent_key_id=pair.client.bound_key().key.id)
+    assert pair.owner.answer(other) is Destruction.NONE, "that one is temporary"
+    assert pair.owner.answer(question) is Destruction.DONE
+    assert (pair.owner.keys, pair.owner.bindings) == ({}, {})
+    assert pair.owner.answer(question) is Destruction.NONE
 
 
 def test_a_key_id_is_taken_only_once() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from kit.puppet import Puppet, World, permanent_record, temporary_record
-from mtproto_bind import UNAVAILABLE, CallReceived, ConnectionClosed, KeyNeeded, Limits, LocalProtocolError, RpcError
+from mtproto_bind import UNAVAILABLE, CallReceived, Check, ConnectionClosed, KeyNeeded, Limits, LocalProtocolError, RpcError
 from mtproto_bind._tl import (
     GzipPacked,
     HelpGetConfig,
@@ -123,6 +123,8 @@ def test_a_key_that_the_owner_has_no_more_calls_nothing() -> None:
     one.say(QUERY)
     one.line.answer(one.line.held[0], None)
     assert one.line.codes == [-404]
+    [closed] = one.line.told(ConnectionClosed)
+    assert closed.error.check is Check.KEY_KNOWN
     assert one.line.told(CallReceived) == []
     assert one.world.server.cached_key(one.record.key.id) is None
     assert len(one.world.server.sessions) == 0

@@ -42,9 +42,9 @@ def receive_query(connection: Link, record: StoredKey, one: ServerSession, messa
 
     def found(answer: StoredKey | None) -> None:
         # another process may have bound the key since it was remembered here, or destroyed it
-        now_known = require(answer, Check.KEY_KNOWN, "the owner does not have the key any more")
+        current = require(answer, Check.KEY_KNOWN, "the owner does not have the key any more")
         try:
-            require(_may_call(now_known, query), Check.UNBOUND_CALL)
+            require(_may_call(current, query), Check.UNBOUND_CALL)
         except SecurityError as error:
             connection.dropped[error.check] += 1
             one.answer(message.msg_id, NOT_BOUND.to_bytes())
