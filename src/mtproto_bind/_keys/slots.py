@@ -70,6 +70,8 @@ class Slot:
     """The server has said that it does not hold the key for bound."""
     resend: bool = False
     """The stream is new: what is unanswered leaves again."""
+    heard: bool = False
+    """Something came under it on the present stream, and the session was not begun anew."""
     again: set[int] = field(factory=set)
     """Message ids that leave again even on the same stream, if they are not answered meanwhile."""
     asked_about: tuple[int, tuple[int, ...]] | None = None

@@ -41,7 +41,7 @@ class Doubles:
         self._ids.insert(place, msg_id)
         self._seq_nos.insert(place, seq_no)
         if len(self._ids) > self.size:
-            self._lost = self._ids.pop(0)
+            self._lost = max(self._lost, self._ids.pop(0))
             del self._seq_nos[0]
 
     def forget(self, msg_id: int) -> None:

@@ -69,6 +69,11 @@ class Network:
         self._number = 0
         self.cut_streams: set[int] = set()
 
+    def befall_next(self, direction: Direction, kind: FaultKind, *, at: int = 0, seconds: float = 1.0) -> None:
+        """``kind`` befalls the next piece written in ``direction``; see :class:`Fault` for the rest."""
+        index = self._written[direction]
+        self._faults[direction, index] = Fault(direction=direction, index=index, kind=kind, at=at, seconds=seconds)
+
     def write(self, data: bytes, direction: Direction, stream: int, now: float) -> None:
         """One end has written ``data``."""
         fault = self._faults.get((direction, self._written[direction]))

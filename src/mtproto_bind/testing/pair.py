@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from heapq import heappop, heappush
+from math import inf, nextafter
 from typing import Any
 
 from attrs import evolve, field, frozen
 
-from .._config import ClientConfig, ServerConfig
 from .._connection import ClientConnection, Server, ServerConnection
-from .._crypto import PrivateKey
 from .._events import CallReceived, ConnectionClosed, TransportEnded
 from .._handshake import KeyKind
-from .._limits import Limits, Timeouts
 from .._questions import (
     NEED_DATA,
     Binding,
@@ -30,14 +29,12 @@ from .._questions import (
     StoredKey,
 )
 from .._wire import Transport
-from .cheap import CheapCrypto
-from .entropy import SeededEntropy
 from .network import Direction, Network
 
-__all__ = ["Owner", "Pair", "Told", "make_client_config", "make_server_config"]
+__all__ = ["Owner", "Pair", "Told"]
 
 MANY_STEPS = 100_000
-"""A run of more steps than this between two moments of the clock goes round in circles."""
+"""A run of more steps than this at one moment of the clock goes round in circles."""
 
 
 class Owner:
@@ -113,10 +110,10 @@ class Told:
 class Pair:
     """Drives a client against a server until nothing happens any more, or as far as you like.
 
-    ``now`` is the server's time; the client's clock is ``client_skew`` seconds ahead of it. Events are kept in ``told``
-    (client) and ``server_told``. With ``hold`` set, computations of the client are kept in ``held`` instead of run.
-    The client's questions other than computations are answered by ``answer_client``, from question to value; where it
-    returns None they stay open.
+    The clocks of the ends are ``client_skew`` and ``server_skew`` seconds ahead of ``now``. Events are kept in ``told``
+    (client) and ``server_told``. With ``hold`` set, computations of the client are kept in ``held`` instead of run; with
+    ``server_hold`` set, calls and the server's questions in ``server_held``. The client's other questions are answered by
+    ``answer_client``, from question to value; where it returns None they stay open.
     """
 
     def __init__(
@@ -129,6 +126,7 @@ class Pair:
         transport: Transport | None = None,
         start: float = 1_800_000_000.25,
         client_skew: float = 0.0,
+        server_skew: float = 0.0,
         answer_client: Callable[[Question[Any]], Any] = lambda _question: None,
     ) -> None:
         self.client = client
@@ -138,23 +136,29 @@ class Pair:
         self.transport = transport if transport is not None else Transport()
         self.now = start
         self.client_skew = client_skew
+        self.server_skew = server_skew
         self.answer_client = answer_client
         self.told: list[Told] = []
         self.server_told: list[Told] = []
         self.held: list[Computation[Any]] = []
         self.hold = False
+        self.server_held: list[tuple[ServerConnection, Question[Any] | CallReceived]] = []
+        self.server_hold = False
         self.link: ServerConnection | None = None
         self.streams = 0
         self._dial_at: float | None = start
         self._client_up = False
         self._closed = False
+        self._later: list[tuple[float, int, Callable[[Pair], None]]] = []
+        self._numbered = 0
 
     # ---- driving
 
     def run(self, seconds: float, until: Callable[[Pair], bool] = lambda _pair: False) -> bool:
         """Let ``seconds`` pass, or fewer if ``until`` becomes true; whether it did."""
         end = self.now + seconds
-        while True:
+        standing = 0
+        while standing < MANY_STEPS:
             self._settle()
             if until(self):
                 return True
@@ -162,8 +166,10 @@ class Pair:
             if at is None or at > end:
                 self.now = end
                 return False
+            standing = standing + 1 if at <= self.now else 0
             self.now = max(self.now, at)
             self._pass_time()
+        raise AssertionError("time stands still: something is always due, and never done")
 
     def run_until(self, kind: type[Event], seconds: float = 60.0) -> Event:
         """The next event of ``kind`` that the client is told; AssertionError where none comes in time."""
@@ -174,15 +180,45 @@ class Pair:
             raise AssertionError(f"no {kind.__name__} within {seconds:g} s; told were {names}; {self.client.status}")
         return next(told.event for told in self.told[seen:] if type(told.event) is kind)
 
+    def later(self, seconds: float, action: Callable[[Pair], None]) -> None:
+        """Have ``action`` done to this pair ``seconds`` from now, as it runs."""
+        self._numbered += 1
+        heappush(self._later, (self.now + seconds, self._numbered, action))
+
     def cut(self) -> None:
         """The present stream is lost, for both ends, with everything under way."""
         self.network.end(self.streams)
         self._tell_cut()
 
+    def restart_server(self) -> None:
+        """The server's process ends and another begins: streams, sessions and handshakes are lost, keys are with the owner."""
+        self.cut()
+        self.link = None
+        self.server_held.clear()
+        self.server = Server(self.server.config)
+
+    def release(self) -> None:
+        """Hold the client's computations no longer, and answer those that were held."""
+        held, self.hold, self.held = self.held, False, []
+        for computation in held:
+            self.client.answer(computation, computation.run(), self.client_now)
+
+    def server_release(self) -> None:
+        """The same for the server's calls and questions; what was withdrawn meanwhile is not done."""
+        held, self.server_hold, self.server_held = self.server_held, False, []
+        for link, event in held:
+            if isinstance(event, CallReceived) or event in link.open_questions:
+                self._answer(link, event)
+
     @property
     def client_now(self) -> float:
         """What the client's clock says."""
         return self.now + self.client_skew
+
+    @property
+    def server_now(self) -> float:
+        """What the server's clock says."""
+        return self.now + self.server_skew
 
     def events(self, kind: type[Event]) -> list[Any]:
         """What the client was told of one kind."""
@@ -236,8 +272,8 @@ class Pair:
         if self.link is not None:
             for piece in self.network.take_due(float("inf")):
                 if piece.direction is Direction.TO_SERVER:
-                    self.link.receive_data(piece.data, self.now)
-            self.link.transport_lost(self.now)
+                    self.link.receive_data(piece.data, self.server_now)
+            self.link.transport_lost(self.server_now)
         self.network.end(self.streams)
 
     def _step_server(self) -> bool:
@@ -245,43 +281,56 @@ class Pair:
         while self.link is not None and (event := self.link.next_event()) is not NEED_DATA:
             moved = True
             self._server_event(self.link, event)
-        if self.link is not None and (data := self.link.data_to_send(self.now)):
+        if self.link is not None and (data := self.link.data_to_send(self.server_now)):
             moved = True
             self.network.write(data, Direction.TO_CLIENT, self.streams, self.now)
         return moved
 
     def _server_event(self, link: ServerConnection, event: Event) -> None:
-        if isinstance(event, Question):
-            link.answer(event, self.owner.answer(event), self.now)
-            return
-        self.server_told.append(Told(self.now, event))
+        if not isinstance(event, Question):
+            self.server_told.append(Told(self.now, event))
         if isinstance(event, CallReceived):
             self.owner.ran.append(event.body)
-            link.send_result(event, self.owner.handle_call(event.body), self.now)
+        if isinstance(event, Question | CallReceived):
+            if self.server_hold:
+                self.server_held.append((link, event))
+            else:
+                self._answer(link, event)
         elif isinstance(event, ConnectionClosed):
-            if data := link.data_to_send(self.now):
+            if data := link.data_to_send(self.server_now):
                 self.network.write(data, Direction.TO_CLIENT, self.streams, self.now)
             self.link = None
             self.network.cut_streams.add(self.streams)
 
+    def _answer(self, link: ServerConnection, event: Question[Any] | CallReceived) -> None:
+        if isinstance(event, CallReceived):
+            link.send_result(event, self.owner.handle_call(event.body), self.server_now)
+        else:
+            link.answer(event, self.owner.answer(event), self.server_now)
+
     def _next_moment(self) -> float | None:
-        deadline = self.client.next_deadline()
-        moments = [self.network.next_due(), self.server.next_deadline(), None if self._client_up else self._dial_at]
-        moments.append(None if deadline is None else deadline - self.client_skew)
-        moments.append(self.link.next_deadline() if self.link is not None else None)
+        moments = [self.network.next_due(), None if self._client_up else self._dial_at]
+        moments.append(_moment(self.client.next_deadline(), self.client_skew))
+        moments.append(_moment(self.server.next_deadline(), self.server_skew))
+        moments.append(_moment(self.link.next_deadline(), self.server_skew) if self.link is not None else None)
+        if self._later:
+            moments.append(self._later[0][0])
         if self.network.cut_streams:
             moments.append(self.now + self.network.latency)
         return min((at for at in moments if at is not None), default=None)
 
     def _pass_time(self) -> None:
+        while self._later and self._later[0][0] <= self.now:
+            _at, _number, action = heappop(self._later)
+            action(self)
         for piece in self.network.take_due(self.now):
             self._deliver(piece.direction, piece.data)
         if self.streams in self.network.cut_streams and self.network.next_due() is None:
             self._tell_cut()
         self.network.cut_streams -= set(range(self.streams))
-        self.server.handle_timeout(self.now)
+        self.server.handle_timeout(self.server_now)
         if self.link is not None:
-            self.link.handle_timeout(self.now)
+            self.link.handle_timeout(self.server_now)
         self.client.handle_timeout(self.client_now)
         if not self._client_up and self._dial_at is not None and self._dial_at <= self.now and not self._closed:
             self._dial()
@@ -290,11 +339,11 @@ class Pair:
         if direction is Direction.TO_CLIENT and self._client_up:
             self.client.receive_data(data, self.client_now)
         elif direction is Direction.TO_SERVER and self.link is not None:
-            self.link.receive_data(data, self.now)
+            self.link.receive_data(data, self.server_now)
 
     def _dial(self) -> None:
         self.streams += 1
-        self.link = self.server.accept(Transport.detect(), "client", self.now)
+        self.link = self.server.accept(Transport.detect(), "client", self.server_now)
         self._client_up, self._dial_at = True, None
         self.client.transport_opened(self.transport, self.client_now)
 
@@ -303,28 +352,12 @@ class Pair:
         if self._client_up:
             self.client.transport_lost(self.client_now)
         if self.link is not None:
-            self.link.transport_lost(self.now)
+            self.link.transport_lost(self.server_now)
 
 
-def make_server_config(private_key: PrivateKey, *, seed: bytes = b"server", **changes: Any) -> ServerConfig:
-    """A server for tests: everything that is drawn follows from ``seed``, powers are remembered."""
-    settings: dict[str, Any] = {
-        "private_keys": (private_key,),
-        "entropy": SeededEntropy(seed),
-        "crypto": CheapCrypto(),
-        "limits": Limits(),
-        "timeouts": Timeouts(),
-    }
-    return ServerConfig(**{**settings, **changes})
-
-
-def make_client_config(private_key: PrivateKey, *, seed: bytes = b"client", **changes: Any) -> ClientConfig:
-    """A client for tests that trusts ``private_key``: everything that is drawn follows from ``seed``."""
-    settings: dict[str, Any] = {
-        "server_keys": (private_key.public,),
-        "entropy": SeededEntropy(seed),
-        "crypto": CheapCrypto(),
-        "limits": Limits(),
-        "timeouts": Timeouts(),
-    }
-    return ClientConfig(**{**settings, **changes})
+def _moment(at: float | None, skew: float) -> float | None:
+    """When a clock that is ``skew`` seconds ahead says ``at``, and not a rounding error before."""
+    if at is None:
+        return None
+    moment = at - skew
+    return moment if moment + skew >= at else nextafter(moment, inf)

@@ -96,6 +96,7 @@ def receive_sealed(state: ClientState, frame: bytes) -> None:
             _forget(slot, opened.msg_id)
             _forget(slot, message.msg_id)
             raise
+    slot.heard = True
     if slot.refused and slot is not state.keys.next and slot in state.keys.slots():
         # every call in the message has been told first
         state.expired(slot, KeyEnd.NOT_BOUND, "the server does not hold the key for bound")

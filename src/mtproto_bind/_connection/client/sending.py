@@ -87,7 +87,12 @@ def _ask_for_salts(state: ClientState, slot: Slot) -> Iterator[Item]:
 
 
 def _again(state: ClientState, slot: Slot) -> Iterator[Item]:
-    """What is unanswered, on a new stream or because it seems lost: under the same ids, which the server takes once."""
+    """What is unanswered, on a new stream or because it seems lost: under the same ids, which the server takes once.
+
+    But a server that restarted has forgotten which it took; so nothing but a binding leaves again before we hear from it.
+    """
+    if not slot.heard and slot is not state.keys.next:
+        return
     messages = slot.session.sent.all() if slot.resend or slot.again else ()
     due = [message for message in messages if slot.resend or message.msg_id in slot.again]
     slot.resend = False
