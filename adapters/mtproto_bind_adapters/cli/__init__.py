@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from . import bind, demo, genkey, serve
+from . import bind, demo, genkey, serve, sign
 from .console import Console, Failure, Misuse, ReaderGone
 from .parser import build_parser
 
 __all__ = ["main"]
 
-COMMANDS: Mapping[str, Callable[..., None]] = {"bind": bind.run, "demo": demo.run, "genkey": genkey.run, "serve": serve.run}
+COMMANDS: Mapping[str, Callable[..., None]] = {
+    "bind": bind.run,
+    "demo": demo.run,
+    "genkey": genkey.run,
+    "serve": serve.run,
+    "sign": sign.run,
+}
 
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from argparse import Namespace
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from socket import socket
@@ -12,12 +13,14 @@ from socket import socket
 from attrs import evolve
 
 from mtproto_bind import (
+    BindingRequired,
     BindRefused,
     ClientConfig,
     ClientConnection,
     ConnectionClosed,
     DataCenter,
     Event,
+    ExternalKey,
     Framing,
     Goal,
     KeyBound,
@@ -33,6 +36,7 @@ from mtproto_bind import (
 )
 
 from ..sync import SyncDriver, dial
+from ..vault import VaultError, ask_vault, vault_url
 from .console import Console, Failure, Misuse
 from .explain import explain_dialing, explain_refusal, explain_silence, explain_stream
 from .keyfile import KeyFile, read_public_key
@@ -45,6 +49,12 @@ TEST = {1: "149.154.175.10", 2: "149.154.167.40", 3: "149.154.175.117"}
 
 REDIAL_DELAY = 1.0
 
+VAULT_TRIES = 5
+VAULT_DELAY = 1.0
+"""Seconds between two of them."""
+VAULT_PATIENCE = 5.0
+"""Seconds for one; the stream has to wait for so long."""
+
 
 def run(options: Namespace, console: Console) -> None:
     """Runs the command. Raises :class:`Misuse` and :class:`Failure`."""
@@ -56,6 +66,23 @@ def refuse_what_is_not_there(options: Namespace) -> None:
     for name in ("obfuscated", "secret", "websocket"):
         if getattr(options, name):
             raise Misuse(f"--{name} is not there yet: this version speaks plain TCP, see --transport")
+
+
+def vault_of(options: Namespace) -> str | None:
+    """The URL of the vault, None: this process has the permanent key, or makes it. Raises :class:`Misuse`."""
+    if options.vault is None:
+        if options.permanent_key_id is not None:
+            raise Misuse("--permanent-key-id says which key a vault has: give --vault too")
+        return None
+    for name in ("permanent_key", "save_permanent_key", "no_bind"):
+        if getattr(options, name):
+            raise Misuse(f"--{name.replace('_', '-')} makes no sense with --vault, which has the permanent key and binds with it")
+    if options.permanent_key_id is None:
+        raise Misuse("--vault needs --permanent-key-id: `mtproto-bind sign` prints the id of the key that it has")
+    try:
+        return vault_url(options.vault)
+    except ValueError as error:
+        raise Misuse(f"--vault: {error}") from None
 
 
 class SavedKey:
@@ -90,6 +117,44 @@ class SavedKey:
             raise Failure(f"{path} cannot be written: {error.strerror}", kind=type(error).__name__) from None
 
 
+class AskedVault:
+    """Has bindings sealed by the vault at ``url``, trying a few times. Between two tries the connection goes on."""
+
+    def __init__(self, url: str, complain: Callable[[str], None]) -> None:
+        self._url = url
+        self._complain = complain
+        self._question: BindingRequired | None = None
+        self._tries = 0
+        self._next_at = 0.0
+
+    def take(self, question: BindingRequired) -> None:
+        """``question`` is open, perhaps not for the first time: it is asked again on every new stream."""
+        self._question = question
+
+    def due_in(self) -> float | None:
+        """Seconds until the vault is to be asked; None: there is no question."""
+        return None if self._question is None else max(self._next_at - time.monotonic(), 0.0)
+
+    def ask(self, driver: SyncDriver, patience: float) -> Failure | None:
+        """Asks once, for at most ``patience`` seconds; what went wrong, if another try follows. Raises :class:`Failure`."""
+        if self._question is None:
+            return None
+        try:
+            sealed = ask_vault(self._url, self._question.request, timeout=min(VAULT_PATIENCE, patience))
+        except VaultError as error:
+            failure = explain_vault(error, self._url)
+            self._tries += 1
+            if self._tries >= VAULT_TRIES:
+                raise failure from None
+            self._complain(f"{failure}; asking again")
+            self._next_at = time.monotonic() + VAULT_DELAY
+            return failure
+        # a question that was withdrawn meanwhile takes no answer, and another one follows
+        driver.answer(self._question, sealed)
+        self._question, self._tries = None, 0
+        return None
+
+
 class Run:
     """One run, from the first dial to the last line."""
 
@@ -98,6 +163,8 @@ class Run:
         self._console = console
         self._dc = DataCenter(options.dc, test=options.test, media=options.media)
         self._host = options.host or telegrams_own(self._dc)
+        url = vault_of(options)
+        self._vault = None if url is None else AskedVault(url, console.complain)
         self._saved = SavedKey(options.save_permanent_key, self._dc) if options.save_permanent_key else None
         self._permanent_key = self._read_key()
         self._first_salt: int | None = None
@@ -108,7 +175,7 @@ class Run:
         config = ClientConfig(
             server_keys=trusted,
             dc=self._dc,
-            permanent_key=self._permanent_key,
+            permanent_key=self._permanent_key if url is None else ExternalKey(id=options.permanent_key_id),
             goal=Goal.TEMPORARY_KEY if options.no_bind else Goal.BOUND,
             temporary_lifetime=options.expires_in,
             retry=Retry(attempts=options.attempts),
@@ -160,10 +227,17 @@ class Run:
         return left
 
     def _next_event(self) -> Event:
-        try:
-            return self._driver.next_event(self._time_left())
-        except TimeoutError:
-            raise explain_silence(self._options.timeout, self._last) from None
+        while True:
+            left, due = self._time_left(), None if self._vault is None else self._vault.due_in()
+            if due == 0 and self._vault is not None:
+                self._last = self._vault.ask(self._driver, left)
+                continue
+            try:
+                return self._driver.next_event(left if due is None else min(left, due))
+            except TimeoutError:
+                # that is how a pause between two tries ends too
+                if due is None or due >= left:
+                    raise explain_silence(self._options.timeout, self._last) from None
 
     def _reaches_goal(self, event: Event) -> bool:
         """Takes note of an event; True if there is nothing left to do. Raises :class:`Failure`."""
@@ -187,6 +261,9 @@ class Run:
                 raise explain_stream(event.error)
             case BindRefused():
                 self._refused(event)
+            case BindingRequired() if self._vault is not None:
+                self._say(f"asking the vault to seal a binding for {event.request.temp_auth_key_id:016x}")
+                self._vault.take(event)
             case PermanentKeySuspected():
                 raise explain_refusal(event.verdict)
         return False
@@ -229,6 +306,12 @@ class Run:
 
     def _say(self, text: str) -> None:
         self._console.say(f"{(time.monotonic() - self._began) * 1000:8.0f} ms  {text}")
+
+
+def explain_vault(error: VaultError, url: str) -> Failure:
+    """The vault has not sealed the binding."""
+    text = f"expected a sealed binding from the vault at {url}, came {error}: start it, or check --vault and --permanent-key-id"
+    return Failure(text, kind=type(error).__name__)
 
 
 def telegrams_own(dc: DataCenter) -> str:

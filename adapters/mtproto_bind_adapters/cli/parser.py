@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from string import hexdigits
 
 __all__ = ["build_parser"]
 
@@ -45,6 +46,13 @@ def seconds(text: str) -> float:
     return value
 
 
+def key_id(text: str) -> int:
+    """16 hex digits, as every command prints a key id."""
+    if len(text) != 16 or not set(text) <= set(hexdigits):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the id of a key: expected 16 hex digits")
+    return int(text, 16)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
     parser = argparse.ArgumentParser(
@@ -56,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     demo(commands.add_parser("demo", help="a server and a client on loopback: both keys, the binding, a call, a renewal"))
     bind(commands.add_parser("bind", help="make the keys with a server and bind them"))
     serve(commands.add_parser("serve", help="a server that makes keys and binds them for any client"))
+    sign(commands.add_parser("sign", help="the vault of the split binder: seals bindings with a permanent key that stays here"))
     genkey(commands.add_parser("genkey", help="make an RSA key for a server"))
     return parser
 
@@ -90,6 +99,8 @@ def bind(parser: argparse.ArgumentParser) -> None:
     keys = parser.add_argument_group("keys")
     keys.add_argument("--permanent-key", type=Path, metavar="FILE", help="take the permanent key from here instead of making one")
     keys.add_argument("--save-permanent-key", type=Path, metavar="FILE", help="write the permanent key here, before it is used")
+    keys.add_argument("--vault", metavar="URL", help="have the binding sealed there: the permanent key never comes here")
+    keys.add_argument("--permanent-key-id", type=key_id, metavar="HEX16", help="the key that the vault has; with --vault")
     keys.add_argument(
         "--expires-in", type=number(60, 86400), default=86400, metavar="S", help="life of the temporary key (default: 86400)"
     )
@@ -115,6 +126,13 @@ def serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--media", action="store_true", help="be a media data centre; only with --dc")
     parser.add_argument("--allow-old-rsa", action="store_true", help="accept the RSA padding from before 2021 too")
     parser.add_argument("--store", default="memory", metavar="WHERE", help="memory (default); others are not there yet")
+    with_json(parser, "print one JSON object on a line of stdout for each event; the rest goes to stderr")
+
+
+def sign(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--permanent-key", type=Path, required=True, metavar="FILE", help="the key to sign with")
+    parser.add_argument("--listen", type=address, required=True, metavar="HOST:PORT", help="on loopback; port 0 picks a free one")
+    parser.add_argument("--origin", metavar="URL", help="let pages of this web origin ask (default: no page may)")
     with_json(parser, "print one JSON object on a line of stdout for each event; the rest goes to stderr")
 
 

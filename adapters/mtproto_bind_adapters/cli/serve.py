@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -38,7 +38,7 @@ def run(options: Namespace, console: Console) -> None:
             raise Failure(text, kind=type(error).__name__) from None
         console.say(f"listening on {host} port {port}")
         console.tell(event="listening", carrier="tcp", host=host, port=port)
-        with stopped_by_signals(loop) as caught:
+        with stopped_by_signals(loop.stop) as caught:
             loop.run()
     console.say("stopped")
     console.tell(event="stopped")
@@ -56,13 +56,13 @@ def data_center(options: Namespace) -> DataCenter | None:
 
 
 @contextmanager
-def stopped_by_signals(loop: SyncServer) -> Iterator[list[int]]:
-    """SIGINT and SIGTERM stop ``loop``; what came is in the list."""
+def stopped_by_signals(stop_it: Callable[[], None]) -> Iterator[list[int]]:
+    """SIGINT and SIGTERM call ``stop_it``; what came is in the list."""
     caught: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
         caught.append(number)
-        loop.stop()
+        stop_it()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
