@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .._handshake import KeyKind
 from .network import Direction, FaultKind
@@ -92,9 +92,10 @@ class KeysForgotten(Mishap):
 
     def befall(self, pair: Pair) -> None:
         owner = pair.owner
-        owner.keys = {key_id: record for key_id, record in owner.keys.items() if record.kind is not self.kind}
-        bound = owner.bindings.items()
-        owner.bindings = {of: key_id for of, key_id in bound if of[0] in owner.keys and key_id in owner.keys}
+        left = {key_id: record for key_id, record in owner.keys.items() if record.kind is not self.kind}
+        # a temporary key is bound to nothing where its permanent one is gone
+        owner.keys = {id_: record if record.bound_to in left else evolve(record, bound_to=None) for id_, record in left.items()}
+        owner.bindings = {of: key_id for of, key_id in owner.bindings.items() if of[0] in left and key_id in left}
         pair.restart_server()
 
 
