@@ -76,7 +76,7 @@ class ClientConnection:
         state.last_words = b""
         again(state)
         for slot in state.keys.slots():
-            slot.resend = True
+            slot.resend = len(slot.session.sent) > 0
         if state.keys.current is not None:
             # the server sends updates on the stream where it heard us last
             send_ping(state, state.keys.current)

@@ -42,7 +42,8 @@ def _call_answered(state: ClientState, slot: Slot, message: Message, call_id: Ca
     if result.message == UNBOUND and result.code == 401:
         # what went out beside this call is refused alike, but only this one is known to be
         state.abandon(call_id, message.times_sent == 1, result.message)
-        slot.refused = True
+        if message.msg_id > slot.bound_after:
+            slot.refused = True
     elif result.message in STRANGERS and state.config.api is not None:
         slot.introduced = False
         state.abandon(call_id, message.times_sent == 1, result.message)

@@ -75,12 +75,16 @@ def _acks(slot: Slot) -> Item:
 
 def _again(state: ClientState, slot: Slot) -> Iterator[Item]:
     """After a new stream: what is unanswered, under the same ids, which the server takes once."""
-    if not slot.resend:
+    binding = slot.state is SlotState.BINDING
+    if not slot.resend or (binding and Timer.BIND_ANSWER in state.timers):
         return
-    slot.resend = False
-    for message in slot.session.sent.all():
-        if message.about == slot.request:
-            state.timers.set(Timer.BIND_ANSWER, state.now + state.config.timeouts.bind)
+    # what was sent behind the binding waits for its answer now: a second sending that is refused may have run the first time
+    slot.resend = binding
+    messages = slot.session.sent.all()
+    if binding:
+        messages = tuple(message for message in messages if message.about == slot.request)
+        state.timers.set(Timer.BIND_ANSWER, state.now + state.config.timeouts.bind)
+    for message in messages:
         yield Item(
             body=message.body,
             content_related=True,
@@ -116,5 +120,6 @@ def _waits_for_another_session(state: ClientState, slot: Slot, call: Call) -> bo
 def _takes_calls(state: ClientState, slot: Slot) -> bool:
     following = state.keys.next
     if slot is following:
-        return state.config.pipeline and slot.bind_left and not slot.refused
+        # a server that has just refused something is not tried again before the next key is bound
+        return state.config.pipeline and slot.bind_left and not (slot.refused or slot.resend or state.refusals)
     return slot is state.keys.current and (following is None or following.binding is None)
