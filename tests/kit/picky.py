@@ -17,8 +17,9 @@ from mtproto_bind._tl import API
 class Picky:
     """Takes the place of what a server does with its queries.
 
-    A call that comes less than ``patience`` seconds after the binding of its key is answered 401 AUTH_KEY_PERM_EMPTY: ahead
-    of the answer to the binding if ``at_once``, else behind it. The first bindings are refused with ``bind_errors``.
+    A call that comes less than ``patience`` seconds after the binding of its key is answered 401 AUTH_KEY_PERM_EMPTY, or 400
+    MSG_WAIT_FAILED if it follows another: ahead of the answer to the binding if ``at_once``, else behind it. The first
+    bindings are refused with ``bind_errors``.
     """
 
     def __init__(
@@ -42,7 +43,9 @@ class Picky:
             self._bind(connection, record, one, message)
         elif connection.now < self._bound_at.get(record.key.id, float("-inf")) + self._patience:
             self.refused.append(message.msg_id)
-            one.answer(message.msg_id, RpcError(401, "AUTH_KEY_PERM_EMPTY").to_bytes())
+            follows = API.name_of(message.body) == "invokeAfterMsgs"
+            error = RpcError(400, "MSG_WAIT_FAILED") if follows else RpcError(401, "AUTH_KEY_PERM_EMPTY")
+            one.answer(message.msg_id, error.to_bytes())
             if self._at_once:
                 one.outbox.appendleft(one.outbox.pop())
         else:

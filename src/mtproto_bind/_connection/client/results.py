@@ -16,6 +16,8 @@ UNBOUND = "AUTH_KEY_PERM_EMPTY"
 """The server does not hold the temporary key for bound (any more)."""
 STRANGERS = frozenset({"CONNECTION_NOT_INITED", "CONNECTION_LAYER_INVALID"})
 """The server has forgotten who calls."""
+WAIT_FAILED = "MSG_WAIT_FAILED"
+"""The message that this call was to follow has failed: https://core.telegram.org/api/invoking."""
 
 
 def result_came(state: ClientState, slot: Slot, thing: RpcResult) -> None:
@@ -46,6 +48,8 @@ def _call_answered(state: ClientState, slot: Slot, message: Message, call_id: Ca
             slot.refused = True
     elif result.message in STRANGERS and state.config.api is not None:
         slot.introduced = False
+        state.abandon(call_id, message.times_sent == 1, result.message)
+    elif result.message == WAIT_FAILED and state.calls.has_to_wait(call_id):
         state.abandon(call_id, message.times_sent == 1, result.message)
     else:
         state.tell(state.calls.failed(call_id, result))
