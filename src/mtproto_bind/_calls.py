@@ -77,6 +77,11 @@ class Calls:
             self._waiting, self._in_order = dict.fromkeys(sorted(self._waiting)), True
         return tuple(self._calls[call_id] for call_id in self._waiting)
 
+    def has_to_wait(self, call_id: CallId) -> bool:
+        """Whether a call that this one follows has not ended: it was refused, and leaves again."""
+        call = self._calls.get(call_id)
+        return call is not None and any(one in self._calls for one in call.after)
+
     def left(self, call_id: CallId, msg_id: int) -> None:
         """The call was sent as ``msg_id``."""
         del self._waiting[call_id]
@@ -128,11 +133,6 @@ class Calls:
             yield from self.unrun(call_id, why)
         else:
             yield from self.failed(call_id, OutcomeUnknown(why))
-
-    def follows_open(self, call_id: CallId) -> bool:
-        """Whether a call that ``call_id`` was to follow has not ended."""
-        call = self._calls.get(call_id)
-        return call is not None and any(one in self._calls for one in call.after)
 
     def overdue(self, now: float) -> tuple[Call, ...]:
         """Calls whose time is up at ``now`` (our unix seconds)."""

@@ -164,6 +164,21 @@ def test_the_stream_of_the_permanent_key_is_cut(after: int) -> None:
     assert_all_is_well(side)
 
 
+@pytest.mark.parametrize("pipeline", [False, True])
+def test_a_stream_that_is_lost_before_the_binding_left_costs_no_round_trip(pipeline: bool) -> None:
+    """Nothing was out under the key, so nothing has to wait."""
+    side = SideBySide(permanent={"network": Network(latency=4.0)}, network=Wiretap(latency=LATENCY), pipeline=pipeline)
+    side.temporary.client.call(OTHER_QUERY, side.temporary.client_now)
+    side.run(5)
+    side.temporary.cut()
+    assert side.run(100, lambda: bool(side.temporary.events(CallAnswered)))
+    assert at(side.temporary, CallAnswered) - at(side.permanent, PermanentKeyCreated) == (1 if pipeline else 2) * ROUND_TRIP
+    tap = side.temporary.network
+    assert isinstance(tap, Wiretap)
+    assert len(binds_in(tap.sealed(side.temporary))) == 1
+    assert_all_is_well(side)
+
+
 def test_a_stream_that_is_lost_while_the_question_is_open_asks_it_again() -> None:
     """A driver that was cancelled may have lost it; the key that waits is the same."""
     side = SideBySide(permanent={"network": Network(latency=4.0)})

@@ -39,7 +39,7 @@ QUERY, ANSWER, NEWS = (bytes.fromhex(name) for name in ("2d7a1f0e", "2d7a1f0f", 
 START = 1_800_000_000.25
 CALM = 900.0
 """Virtual seconds without faults in which all is well again: every wait of the client has its ceiling below that."""
-RESTARTED_SERVERS_RUN_TWICE = True
+RESTARTED_SERVERS_RUN_TWICE = False
 """What is unanswered leaves again on the next stream, and a server that has lost the session takes it for new: until that is
 mended, a call may run once more for each time that the server begins anew."""
 PIECES_PER_SECOND = 20

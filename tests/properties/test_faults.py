@@ -19,10 +19,9 @@ def test_a_story(story: Story) -> None:
     story.run()
 
 
-# ---- found by it, and yet to be mended: each has its comment in kit.fault_scripts or kit.trial
+# ---- found by it, and mended
 
 
-@pytest.mark.xfail(strict=True, reason="a call that is sent again to a server which has lost the session runs again")
 def test_a_server_that_begins_anew_runs_nothing_twice() -> None:
     pair = trial_pair()
     trial = Trial(pair)
@@ -35,7 +34,6 @@ def test_a_server_that_begins_anew_runs_nothing_twice() -> None:
     assert len(pair.owner.ran) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="a client that is ahead of the server's clock does not believe the handshake")
 @pytest.mark.parametrize(
     ("lifetime", "step"),
     [(300, ClockStep(at=5, seconds=400)), (5, ClockStep(at=5, seconds=-6, server=True))],
@@ -46,14 +44,10 @@ def test_a_clock_that_jumps_does_not_end_every_key_to_come(lifetime: int, step: 
     Story({"client": {"temporary_lifetime": lifetime}}, [step], []).run()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a -404 is charged to no key where two left something, or a handshake did, on every stream"
-)
 def test_a_key_that_is_lost_while_it_is_renewed_is_given_up() -> None:
     Story({}, [KeysForgotten(at=1.1, kind=KeyKind.TEMPORARY)], [Asked(0.886, Trial.renew)]).run()
 
 
-@pytest.mark.xfail(strict=True, reason="the age of a permanent key does not move with a clock that goes back")
 def test_a_permanent_key_is_doubted_after_the_clock_went_back() -> None:
     Story(
         {"client": {"temporary_lifetime": 60}}, [ClockStep(at=5, seconds=-7200), KeysForgotten(at=9, kind=KeyKind.PERMANENT)], []

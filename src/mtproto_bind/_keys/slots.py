@@ -68,6 +68,8 @@ class Slot:
     """A -404 has come for this key while it was younger than a minute."""
     refused: bool = False
     """The server has said that it does not hold the key for bound."""
+    bound_after: int = 0
+    """msg_id of the last message that left before the binding was answered; a refusal of it says nothing about the key."""
     resend: bool = False
     """The stream is new: what is unanswered leaves again."""
     heard: bool = False

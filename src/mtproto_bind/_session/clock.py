@@ -61,6 +61,12 @@ class ServerClock:
         """From the id of a notification that says our ids are wrong: it was made just now."""
         return ServerClock(min(server_time, LATEST) - now, SECOND, ClockSource.NOTIFICATION)
 
+    def agrees(self, other: ServerClock) -> bool:
+        """Whether both are certain, and no further apart than either may be wrong."""
+        if self.uncertainty is None or other.uncertainty is None:
+            return False
+        return abs(self.offset - other.offset) <= self.uncertainty + other.uncertainty
+
     def doubted(self) -> ServerClock:
         """The same offset after our own clock jumped: believed until something authenticated tells better."""
         return evolve(self, uncertainty=None)

@@ -30,6 +30,8 @@ from mtproto_bind import (
     PermanentKey,
     PrivateKey,
     Question,
+    Server,
+    ServerConfig,
     TransportEnded,
     TransportErrorReceived,
 )
@@ -39,12 +41,14 @@ from mtproto_bind_adapters.cli.bind import Run, telegrams_own
 from mtproto_bind_adapters.cli.console import Console, Failure, Misuse
 from mtproto_bind_adapters.cli.keyfile import KeyFile
 from mtproto_bind_adapters.cli.parser import build_parser
+from mtproto_bind_adapters.cli.serve import data_center
 from mtproto_bind_adapters.stores import MemoryStore
 from mtproto_bind_adapters.sync import SyncServer
 
 ENDED = KeyVerdict(end=KeyEnd.EXPIRED, why="its time is up", key_age=1.0, clock_certain=True, retry_at=2.0)
 
 Capture = pytest.CaptureFixture[str]
+FLAGS: list[list[str]] = [[], ["--test"], ["--media"], ["--test", "--media"]]
 CLIENTS_KEY = PermanentKey(key=AuthKey(bytes(range(256))))
 
 
@@ -197,6 +201,31 @@ def test_without_a_key_it_is_telegrams_that_is_trusted(address: tuple[str, int],
     host, port = address
     assert main(["bind", "--host", host, "--port", str(port), "--json"]) == 1
     assert error_of(capsys)["check"] == "TRUSTED_KEY"
+
+
+@pytest.mark.parametrize("wanted", FLAGS)
+@pytest.mark.parametrize("served", FLAGS)
+def test_test_and_media(served: list[str], wanted: list[str], pem: Path, tmp_path: Path, capsys: Capture) -> None:
+    """The data centre that the options of ``serve`` name takes what those of ``bind`` ask for, if it serves that."""
+    options = ["serve", "--listen", "127.0.0.1:0", "--private-key", "-", "--dc", "2", *served]
+    dc = data_center(build_parser().parse_args(options))
+    server = Server(ServerConfig(private_keys=(SERVER_KEY,), dc=dc))
+    store = MemoryStore()
+    saved = tmp_path / "key.json"
+    with running(SyncServer(server, store, on_event=lambda *_event: None)) as address:
+        code = main(line(address, pem, "--json", "--save-permanent-key", saved, "--timeout", PATIENCE, *wanted))
+    asked = DataCenter(2, test="--test" in wanted, media="--media" in wanted)
+    assert dc is not None
+    if not dc.serves(asked):
+        assert code == 1
+        assert "-444" in error_of(capsys)["text"]
+        return
+    assert code == 0
+    values = json.loads(capsys.readouterr().out)
+    permanent, temporary = int(values["permanent_key_id"], 16), int(values["temporary_key_id"], 16)
+    assert store.bound_to(permanent, media=asked.media) == temporary
+    assert store.bound_to(permanent, media=not asked.media) is None
+    assert KeyFile.read(saved).dc == asked
 
 
 @pytest.mark.parametrize("other", [["--dc", "4"], ["--test"]])

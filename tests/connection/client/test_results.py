@@ -53,6 +53,30 @@ def test_an_error_of_the_server_ends_the_call() -> None:
     assert pair.events(CallFailed) == [CallFailed(call_id=call, reason=RpcError(400, "PHONE_NUMBER_INVALID"))]
 
 
+def test_a_call_that_waited_in_vain_leaves_again_behind_the_one_it_follows() -> None:
+    """The first was refused for who calls and goes out again, so the second has to as well."""
+    pair, kept, first = called(api=InitConnection(layer=99, api_id=1))
+    second = pair.client.call(OTHER_QUERY, pair.client_now, after=[first])
+    pair.run(1)
+    fail(pair, kept[0], 400, "CONNECTION_NOT_INITED")
+    fail(pair, kept[1], 400, "MSG_WAIT_FAILED")
+    assert not pair.events(CallFailed)
+    again, then = kept[2:]
+    assert (again.after, then.after) == ((), (again.msg_id,))
+    succeed(pair, again, OTHER_QUERY)
+    succeed(pair, then, OTHER_QUERY)
+    assert [event.call_id for event in pair.events(CallAnswered)] == [first, second]
+
+
+def test_a_call_that_follows_a_failure_fails() -> None:
+    pair, kept, first = called()
+    second = pair.client.call(OTHER_QUERY, pair.client_now, after=[first])
+    pair.run(1)
+    fail(pair, kept[0], 400, "PHONE_NUMBER_INVALID")
+    fail(pair, kept[1], 400, "MSG_WAIT_FAILED")
+    assert pair.events(CallFailed)[1:] == [CallFailed(call_id=second, reason=RpcError(400, "MSG_WAIT_FAILED"))]
+
+
 @pytest.mark.parametrize("name", ["CONNECTION_NOT_INITED", "CONNECTION_LAYER_INVALID"])
 def test_a_forgotten_introduction_is_made_again(name: str) -> None:
     pair, kept, _ = called(api=InitConnection(layer=99, api_id=1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from ..._bind import BindEvidence, BindVerdict, NextStep, answer_of, judge, request_of
+from ..._bind import BindEvidence, BindVerdict, NextStep, Refusal, answer_of, judge, request_of
 from ..._config import PendingKey
 from ..._errors import ExchangeRefused, SecurityError
 from ..._events import BindRefused, ConnectionClosed, KeyBound
@@ -15,7 +15,10 @@ from ..._session import Item, RpcError
 from ..._wire import BindingRequest, seal_binding
 from .state import ClientState, Timer
 
-__all__ = ["ask_for_owners_key", "bind_answered", "build_again", "drained", "start_binding"]
+__all__ = ["ask_for_owners_key", "bind_answered", "build_again", "drained", "nothing_ran", "start_binding"]
+
+NOT_BOUND = frozenset({Refusal.ENCRYPTED_MESSAGE_INVALID, Refusal.TEMP_AUTH_KEY_EMPTY, Refusal.EXPIRES_AT_INVALID})
+"""The temporary key speaks for nobody."""
 
 
 def ask_for_owners_key(state: ClientState) -> None:
@@ -73,6 +76,19 @@ def build_again(state: ClientState, slot: Slot) -> None:
     state.forget_binding(slot)
 
 
+def nothing_ran(state: ClientState, slot: Slot, why: str) -> None:
+    """The server has not bound the key, so the calls that were sent behind the binding have surely not run.
+
+    Unless they left on an earlier stream, where a first sending of the binding may have had another end.
+    """
+    if slot.resend:
+        return
+    slot.refused = True
+    for message in slot.session.sent.all():
+        slot.session.sent.settle(message.msg_id)
+        state.abandon(message.about, True, why)
+
+
 def drained(state: ClientState) -> bool:
     """Whether the binding of the next key may leave: it ends the one before."""
     return Timer.DRAIN not in state.timers or not _in_flight(state.keys.current)
@@ -96,6 +112,7 @@ def _bound(state: ClientState, slot: Slot) -> None:
     config = state.config
     slot.move(SlotState.BOUND)
     slot.refused = False
+    slot.bound_after = max((message.msg_id for message in slot.session.sent.all()), default=0)
     slot.renew_at = renewal_time(slot.expires_at, slot.lifetime, config.renew_ahead, config.entropy)
     state.forget_binding(slot)
     state.refusals = 0
@@ -117,6 +134,8 @@ def _refused(state: ClientState, slot: Slot, verdict: BindVerdict) -> None:
     state.refusals += 1
     build_again(state, slot)
     state.tell(BindRefused(verdict=verdict))
+    if verdict.refusal in NOT_BOUND:
+        nothing_ran(state, slot, "sent behind a binding that was refused")
     if verdict.next_step is NextStep.BIND_AGAIN:
         state.timers.set(Timer.BIND_AGAIN, verdict.retry_at)
     elif verdict.next_step is NextStep.NEW_TEMPORARY_KEY:
@@ -148,8 +167,9 @@ def _ask_owner(state: ClientState, slot: Slot, verdict: BindVerdict) -> None:
 def _evidence(state: ClientState) -> BindEvidence:
     created, last = state.keys.known.created_at, state.keys.known.last_bound_at
     return BindEvidence(
-        permanent_key_age=None if created is None else state.now - created,
-        since_last_bound=None if last is None else state.now - last,
+        # a clock that went back since says nothing about either
+        permanent_key_age=None if created is None or created > state.now else state.now - created,
+        since_last_bound=None if last is None or last > state.now else state.now - last,
         clock_certain=state.clock.certain,
         refusals=state.refusals + 1,
     )

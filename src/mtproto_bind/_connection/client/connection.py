@@ -76,11 +76,11 @@ class ClientConnection:
         state.last_words = b""
         again(state)
         for slot in state.keys.slots():
-            slot.resend, slot.heard = True, False
-            if slot is not state.keys.next:
-                # the server sends updates on the stream where it heard us last, and tells whether it still has the session
-                send_ping(state, slot)
-                state.timers.set(Timer.IDLE, now + config.timeouts.idle)
+            slot.resend, slot.heard = len(slot.session.sent) > 0, False
+        if state.keys.current is not None:
+            # the server sends updates on the stream where it heard us last, and tells whether it still has the session
+            send_ping(state, state.keys.current)
+            state.timers.set(Timer.IDLE, now + config.timeouts.idle)
         # a driver that was cancelled may have lost a question
         waiting = tuple(question for question in state.asked.questions if question not in state.events)
         if waiting:

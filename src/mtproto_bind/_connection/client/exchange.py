@@ -66,6 +66,9 @@ def send_plain(state: ClientState) -> None:
     exchange, stream = state.exchange, state.stream
     if exchange is None or stream is None or not exchange.unsent or not isinstance(exchange.state, Waiting):
         return
+    if state.keys.current is not None and not state.keys.current.heard:
+        # a -404 has to be about one thing: first whether the server still has the key in use
+        return
     msg_id = state.plain_ids.next(state.server_time)
     stream.send(pack_plain(msg_id, exchange.state.request))
     exchange.unsent = False
@@ -116,9 +119,10 @@ def _agreed(state: ClientState, exchange: Exchange, agreed: KeyAgreed) -> None:
     state.attempts = 0
     state.backoff.succeeded()
     asked_at, told_at = exchange.told_at
-    # the handshake of a renewal knows no better than the messages of the session
-    if not state.clock.certain:
-        state.clock = state.clock.told_by_handshake(agreed.server_time, asked_at, told_at)
+    # the handshake of a renewal knows no better than the messages of the session, unless a clock has jumped since
+    told = state.clock.told_by_handshake(agreed.server_time, asked_at, told_at)
+    if not state.clock.agrees(told):
+        state.clock = told
     if agreed.purpose.expires_in is None:
         state.keys.permanent = key = PermanentKey(key=agreed.key, created_at=state.now)
         state.tell(PermanentKeyCreated(key=key))

@@ -9,7 +9,7 @@ from ..._ground import id_from_bytes
 from ..._keys import Slot
 from ..._session import Item, Message, Session
 from ..._tl import BadMsgNotification, DestroySession
-from .binding import build_again
+from .binding import build_again, nothing_ran
 from .state import ClientState
 
 __all__ = ["bad_message", "bad_salt"]
@@ -63,6 +63,7 @@ def _take_back(state: ClientState, slot: Slot, message: Message, why: str) -> No
     if message.about == slot.request and slot.request is not None:
         # the id is sealed in the binding, so another id is another binding
         build_again(state, slot)
+        nothing_ran(state, slot, why)
     elif message.times_sent == 1:
         slot.session.sent.settle(message.msg_id)
         state.abandon(message.about, True, why)

@@ -44,12 +44,13 @@ def _call_answered(state: ClientState, slot: Slot, message: Message, call_id: Ca
     if result.message == UNBOUND and result.code == 401:
         # what went out beside this call is refused alike, but only this one is known to be
         state.abandon(call_id, message.times_sent == 1, result.message)
-        slot.refused = True
-    elif result.message in NOT_WAITED_FOR and state.calls.follows_open(call_id):
-        # the server did not know the one before by the id that it had then
-        state.abandon(call_id, message.times_sent == 1, result.message)
+        if message.msg_id > slot.bound_after:
+            slot.refused = True
     elif result.message in STRANGERS and state.config.api is not None:
         slot.introduced = False
+        state.abandon(call_id, message.times_sent == 1, result.message)
+    elif result.message in NOT_WAITED_FOR and state.calls.has_to_wait(call_id):
+        # the server did not know the one before by the id that it had then
         state.abandon(call_id, message.times_sent == 1, result.message)
     else:
         state.tell(state.calls.failed(call_id, result))

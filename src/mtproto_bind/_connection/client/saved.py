@@ -42,7 +42,7 @@ def restore(state: ClientState, saved: bytes) -> None:
     if saved[:1] != bytes([VERSION]):
         raise ValueError(f"saved state of version {saved[0] if saved else 'none'}; this library reads version {VERSION}")
     if len(saved) < HEAD.size:
-        raise ValueError(f"saved state is {HEAD.size} bytes or more, got {len(saved)}")
+        raise ValueError(f"saved state is cut off: it is {HEAD.size} bytes or more, got {len(saved)}")
     _version, dc, permanent_id, offset, has_key = HEAD.unpack_from(saved)
     if len(saved) != HEAD.size + has_key * _size_of_key(saved):
         raise ValueError("saved state is cut off, or something follows it")

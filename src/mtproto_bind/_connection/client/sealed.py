@@ -29,6 +29,7 @@ from ..._tl import (
 from ..._wire import key_id_of
 from .refusals import bad_message, bad_salt
 from .results import result_came
+from .sending import send_ping
 from .state import ClientState
 
 __all__ = ["receive_sealed"]
@@ -96,7 +97,12 @@ def receive_sealed(state: ClientState, frame: bytes) -> None:
             _forget(slot, opened.msg_id)
             _forget(slot, message.msg_id)
             raise
-    slot.heard = True
+    if not slot.heard:
+        slot.heard = True
+        # one key after another, so that a -404 is about one of them
+        for other in state.keys.draining:
+            if not other.heard:
+                send_ping(state, other)
     if slot.refused and slot is not state.keys.next and slot in state.keys.slots():
         # every call in the message has been told first
         state.expired(slot, KeyEnd.NOT_BOUND, "the server does not hold the key for bound")

@@ -8,7 +8,7 @@ from ..._calls import Call, wrap
 from ..._events import CallId
 from ..._ground import id_from_bytes
 from ..._keys import Slot, SlotState
-from ..._session import Item
+from ..._session import Item, Message
 from ..._tl import GetFutureSalts, MsgsAck, Ping
 from ..._wire import Stream
 from .binding import drained
@@ -91,15 +91,15 @@ def _again(state: ClientState, slot: Slot) -> Iterator[Item]:
 
     But a server that restarted has forgotten which it took; so nothing but a binding leaves again before we hear from it.
     """
-    if not slot.heard and slot is not state.keys.next:
+    if slot.state is SlotState.BINDING:
+        due = _binding_again(state, slot)
+    elif slot.heard and (slot.resend or slot.again):
+        due = [message for message in slot.session.sent.all() if slot.resend or message.msg_id in slot.again]
+        slot.resend = False
+        slot.again.clear()
+    else:
         return
-    messages = slot.session.sent.all() if slot.resend or slot.again else ()
-    due = [message for message in messages if slot.resend or message.msg_id in slot.again]
-    slot.resend = False
-    slot.again.clear()
     for message in due:
-        if message.about == slot.request:
-            state.timers.set(Timer.BIND_ANSWER, state.now + state.config.timeouts.bind)
         yield Item(
             body=message.body,
             content_related=True,
@@ -108,6 +108,14 @@ def _again(state: ClientState, slot: Slot) -> Iterator[Item]:
             numbered=(message.msg_id, message.seq_no),
             again=True,
         )
+
+
+def _binding_again(state: ClientState, slot: Slot) -> list[Message]:
+    """What was sent behind the binding waits for its answer now: a second sending that is refused may have run the first time."""
+    if not slot.resend or Timer.BIND_ANSWER in state.timers:
+        return []
+    state.timers.set(Timer.BIND_ANSWER, state.now + state.config.timeouts.bind)
+    return [message for message in slot.session.sent.all() if message.about == slot.request]
 
 
 def _calls(state: ClientState, slot: Slot) -> Iterator[Item]:
@@ -136,5 +144,6 @@ def _waits_for_another_session(state: ClientState, slot: Slot, call: Call) -> bo
 def _takes_calls(state: ClientState, slot: Slot) -> bool:
     following = state.keys.next
     if slot is following:
-        return state.config.pipeline and slot.bind_left and not slot.refused
+        # a server that has just refused something is not tried again before the next key is bound
+        return state.config.pipeline and slot.bind_left and not (slot.refused or slot.resend or state.refusals)
     return slot is state.keys.current and (following is None or following.binding is None)
