@@ -164,4 +164,4 @@ def test_a_second_ordinary_binding_ends_the_first() -> None:
     assert list(rig.owner.bindings.values()) == [in_use]
     assert answers(rig, second)
     assert not answers(rig, first)
-    assert first.events(KeyExpired) == [KeyExpired(key_id=unbound)]
+    assert [event.key_id for event in first.events(KeyExpired)] == [unbound]

@@ -83,6 +83,15 @@ def receive_sealed(state: ClientState, frame: bytes) -> None:
         state.drop(error)
         return
     state.clock = state.clock.told_by_message(time_of(opened.msg_id), state.now)
+    _act(state, slot, unrolled)
+    _hear(state, slot)
+    if slot.refused and slot is not state.keys.next and slot in state.keys.slots():
+        # every call in the message has been told first
+        state.expired(slot, KeyEnd.NOT_BOUND, "the server does not hold the key for bound")
+
+
+def _act(state: ClientState, slot: Slot, unrolled: Unrolled) -> None:
+    """Act upon each message; one that breaks a rule of its own is dropped alone."""
     grown = 0
     for message in unrolled.messages:
         try:
@@ -94,18 +103,19 @@ def receive_sealed(state: ClientState, frame: bytes) -> None:
             if isinstance(error, SecurityError) and error.scope is Scope.MESSAGE:
                 state.drop(error)
                 continue
-            _forget(slot, opened.msg_id)
+            _forget(slot, unrolled.msg_id)
             _forget(slot, message.msg_id)
             raise
+
+
+def _hear(state: ClientState, slot: Slot) -> None:
+    """The server has the key, and what it says of the session has been read."""
     if not slot.heard:
         slot.heard = True
         # one key after another, so that a -404 is about one of them
         for other in state.keys.draining:
             if not other.heard:
                 send_ping(state, other)
-    if slot.refused and slot is not state.keys.next and slot in state.keys.slots():
-        # every call in the message has been told first
-        state.expired(slot, KeyEnd.NOT_BOUND, "the server does not hold the key for bound")
 
 
 def _forget(slot: Slot, msg_id: int) -> None:
