@@ -50,6 +50,23 @@ def test_two_connections_side_by_side(pipeline: bool, expected: int) -> None:
     assert [pair.streams for pair in rig.pairs] == [1, 1]
 
 
+@pytest.mark.parametrize(("pipeline", "expected"), [(False, 5), (True, 4)])
+def test_a_permanent_key_that_was_kept(pipeline: bool, expected: int) -> None:
+    rig = Rig()
+    first = rig.connect(b"first", goal=Goal.PERMANENT_KEY)
+    assert rig.run(60, lambda: bool(first.events(PermanentKeyCreated)))
+    key = first.events(PermanentKeyCreated)[0].key
+    assert round_trips(rig, rig.connect(b"second", permanent_key=key, pipeline=pipeline)) == expected
+
+
+def test_a_temporary_key_that_was_kept() -> None:
+    rig = Rig()
+    first = rig.connect(b"first")
+    assert rig.run(60, lambda: bool(first.events(KeyBound)))
+    key, saved = first.events(PermanentKeyCreated)[0].key, first.client.save(temporary_key=True)
+    assert round_trips(rig, rig.connect(b"second", permanent_key=key, saved=saved)) == 1
+
+
 # ---- one waits for the other
 
 

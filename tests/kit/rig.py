@@ -22,9 +22,9 @@ class Rig:
         self.owner = owner if owner is not None else Owner()
         self.pairs: list[Pair] = []
 
-    def connect(self, seed: bytes, *, network: Network | None = None, **client: Any) -> Pair:
+    def connect(self, seed: bytes, *, network: Network | None = None, saved: bytes | None = None, **client: Any) -> Pair:
         """One more client. ``network`` has a latency that is a multiple of :data:`LATENCY`."""
-        connection = ClientConnection(make_client_config(SERVER_KEY, seed=seed, **client))
+        connection = ClientConnection(make_client_config(SERVER_KEY, seed=seed, **client), saved=saved)
         network = network if network is not None else Network(latency=LATENCY)
         start = {"start": self.pairs[0].now} if self.pairs else {}
         pair = Pair(connection, self.server, network=network, owner=self.owner, **start)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kit.pairs import OTHER_QUERY, Wiretap, binds_in, keep_calls, make_pair, session_of
 from kit.picky import Picky
@@ -13,6 +15,7 @@ from mtproto_bind import (
     AuthKey,
     CallAnswered,
     CallFailed,
+    CallId,
     InitConnection,
     KeyBound,
     KeyCreated,
@@ -28,7 +31,7 @@ from mtproto_bind import (
 )
 from mtproto_bind._session import REPLY, Item
 from mtproto_bind._tl import API, BadMsgNotification
-from mtproto_bind.testing import Pair
+from mtproto_bind.testing import Direction, Fault, FaultKind, Network, Pair
 
 LATENCY = 1 / 16
 ROUND_TRIP = 2 * LATENCY
@@ -301,3 +304,34 @@ def test_the_binding_of_a_renewal_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     pair.client.call(query(1), pair.client_now)
     until_answered(pair, 2)
     assert len(pair.events(KeyBound)) == 2
+
+
+# ---- all of it
+
+LOST = st.builds(
+    Fault,
+    direction=st.sampled_from(Direction),
+    index=st.integers(0, 13),
+    kind=st.sampled_from([FaultKind.CUT, FaultKind.HALF_OPEN]),
+)
+
+
+@settings(max_examples=100)
+@given(
+    faults=st.lists(LOST, max_size=4),
+    patience=st.sampled_from([0.0, ROUND_TRIP]),
+    at_once=st.booleans(),
+    bind_errors=st.lists(st.just(RpcError(500, "INTERNAL")), max_size=1),
+    follows=st.lists(st.booleans(), min_size=1, max_size=3),
+)
+def test_whatever_is_lost_every_call_is_answered_and_has_run_once(
+    faults: list[Fault], patience: float, at_once: bool, bind_errors: list[RpcError], follows: list[bool]
+) -> None:
+    """``follows``: whether a call follows the one before it."""
+    with pytest.MonkeyPatch.context() as patch:
+        Picky(patch, patience=patience, at_once=at_once, bind_errors=bind_errors)
+        pair = make_pair(client={"pipeline": True}, network=Network(latency=LATENCY, faults=faults), answer_client=keep)
+        made: list[CallId] = []
+        for number, one in enumerate(follows):
+            made.append(pair.client.call(query(number), pair.client_now, after=made[-1:] if one else ()))
+        until_answered(pair, len(made), 600)
