@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 OPTIMISED := -W "ignore:assertions not in test modules:pytest.PytestConfigWarning"
 
 .NOTPARALLEL:
-.PHONY: demo test lint docs coverage optimised clean
+.PHONY: demo test lint docs coverage optimised endurance clean
 
 demo: $(VENV)/made
 	$(BIN)/mtproto-bind demo
@@ -32,6 +32,11 @@ coverage: $(VENV)/made $(VENV)/node
 # The whole suite once more without assert statements, in subprocesses too.
 optimised: $(VENV)/made $(VENV)/node
 	PYTHONOPTIMIZE=1 $(BIN)/python -m pytest $(OPTIMISED)
+
+# A simulated week of faults, and two minutes of TCP streams that are killed: a few minutes in all.
+endurance: $(VENV)/made
+	$(BIN)/python tests/kit/endurance.py week
+	$(BIN)/python tests/kit/endurance.py tcp
 
 # The generated pages of docs/reference.
 docs: $(VENV)/made

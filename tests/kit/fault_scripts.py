@@ -124,7 +124,7 @@ class Story:
         trial = Trial(pair)
         play(pair, self.script)
         for one in self.wishes:
-            pair.later(one.at, lambda _pair, what=one.what: what(trial))
+            trial.later(one.at, one.what)
         pair.run(HORIZON + LONGEST)
         trial.recovers()
         return trial

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 from kit.trial import RESTARTED_SERVERS_RUN_TWICE, START, Trial, check, reachable, streams, trial_pair
@@ -77,10 +78,9 @@ def run_days(seed: int, days: float) -> dict[str, object]:
     faults = draw_faults(random, days * DAY)
     play(pair, [mishap for _name, mishap in faults])
     for at in moments(random, days * DAY, 1.0):
-        repeat = random.random() < 0.2
-        pair.later(at, lambda _pair, repeat=repeat: trial.call(repeat=repeat, patience=PATIENCE))
+        trial.later(at, partial(Trial.call, repeat=random.random() < 0.2, patience=PATIENCE))
     for at in moments(random, days * DAY, 3.0):
-        pair.later(at, lambda _pair: trial.update())
+        trial.later(at, Trial.update)
     grown = sizes(pair, days)
     trial.recovers()
     check(all(size <= GROWTH * grown[0] for size in grown), f"what hangs on the ends grows: {grown} objects")

@@ -85,3 +85,15 @@ def test_the_end_of_a_stream_loses_what_is_under_way() -> None:
     network.end(1)
     network.write(b"too late", BACK, 1, 0.0)
     assert arriving(network) == [b"kept"]
+
+
+def test_a_fault_may_befall_whatever_comes_next() -> None:
+    network = Network()
+    network.write(b"aa", OUT, 1, 0.0)
+    network.befall_next(OUT, FaultKind.CORRUPT, at=1)
+    network.befall_next(BACK, FaultKind.DELAY, seconds=5)
+    network.write(b"bb", OUT, 1, 0.1)
+    network.write(b"cc", OUT, 1, 0.2)
+    network.write(b"dd", BACK, 1, 0.3)
+    assert arriving(network, 1.0) == [b"aa", b"bc", b"cc"]
+    assert network.next_due() == 0.3 + 0.05 + 5

@@ -119,6 +119,21 @@ def test_machines_that_go_round_in_circles_are_caught() -> None:
         restless.run(1)
 
 
+def test_time_that_stands_still_is_caught() -> None:
+    pair = bound_pair()
+    deadline = pair.now + 1
+    pair.client.next_deadline = lambda: deadline  # type: ignore[method-assign]  # what is due is never done
+    with pytest.raises(AssertionError, match="time stands still"):
+        pair.run(2)
+
+
+def test_no_skew_makes_time_stand_still() -> None:
+    """A deadline on a clock that is ahead by a fraction is not met a rounding error too early."""
+    for tenths in range(1, 30):
+        pair = bound_pair(client_skew=tenths / 10 + 1e-7, server_skew=-tenths / 7)
+        assert not pair.run(600)
+
+
 def test_an_owner_keeps_shared_handshakes() -> None:
     pair = make_pair(server={"share_handshakes": True})
     pair.run_until(KeyBound)
