@@ -51,15 +51,15 @@ def _send(state: ClientState, stream: Stream, slot: Slot, items: list[Item]) -> 
 
 def _due(state: ClientState, slot: Slot) -> Iterator[list[Item]]:
     """What leaves together, in one message or container."""
-    binding = slot.binding
+    binding, leaves = slot.binding, False
     if binding is not None and not slot.bind_left and state.settled and drained(state):
         # in a message of its own: every server finds it there
-        slot.introduced = False
+        slot.introduced, leaves = False, True
         state.timers.set(Timer.BIND_ANSWER, state.now + state.config.timeouts.bind)
         yield [binding]
     if slot.state is SlotState.UNBOUND or (slot.state is SlotState.BINDING and not slot.bind_left):
         return
-    items = [*_again(state, slot), *slot.outbox, *_calls(state, slot)]
+    items = [*_again(state, slot, without_binding=leaves), *slot.outbox, *_calls(state, slot)]
     slot.outbox.clear()
     deadline = slot.session.acks.deadline()
     if len(slot.session.acks) and state.settled and (items or (deadline is not None and deadline <= state.now)):
@@ -73,13 +73,18 @@ def _acks(slot: Slot) -> Item:
     return Item(body=MsgsAck(msg_ids=taken).to_bytes(), content_related=False)
 
 
-def _again(state: ClientState, slot: Slot) -> Iterator[Item]:
-    """After a new stream: what is unanswered, under the same ids, which the server takes once."""
+def _again(state: ClientState, slot: Slot, *, without_binding: bool) -> Iterator[Item]:
+    """After a new stream: what is unanswered, under the same ids, which the server takes once.
+
+    ``without_binding``: it has only just left, on this very stream.
+    """
     if not slot.resend:
         return
     slot.resend = False
     for message in slot.session.sent.all():
         if message.about == slot.request:
+            if without_binding:
+                continue
             state.timers.set(Timer.BIND_ANSWER, state.now + state.config.timeouts.bind)
         yield Item(
             body=message.body,
