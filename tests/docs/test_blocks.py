@@ -1,7 +1,8 @@
 """What the documentation shows is run: every page from top to bottom, in an empty folder, as a reader would.
 
-``python`` blocks of a page share their names. In ``console`` blocks the lines ``$ mtproto-bind ...`` are run; ``serve`` goes on
-beside the rest of the page, on a free port, which stands for 8443 from there on.
+``python`` blocks of a page share their names. In ``console`` blocks the lines ``$ mtproto-bind ...`` are run; ``serve`` and
+``sign`` go on beside the rest of the page, on free ports, which stand for 8443 and 8444 from there on. The id of a permanent
+key stands for that of the key in ``key.json``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from kit.serving import PATIENCE
 from kit.sources import ROOT
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PORT = "8443"
+PORTS = {"serve": "8443", "sign": "8444"}
+KEY_ID = re.compile(r"(?<=--permanent-key-id )[0-9a-f]{16}")
 SHOWN = {"text", "json", "mermaid"}
 """Blocks of these kinds are looked at only."""
 ELSEWHERE = {"make", "pip", "git", "python"}
@@ -46,19 +48,27 @@ class Reader:
     folder: Path
     stack: ExitStack
     names: dict[str, Any] = field(factory=dict)
-    port: str = PORT
+    ports: dict[str, str] = field(factory=dict)
+    """What stands in a page, and what is meant."""
 
     def read(self, page: Path) -> None:
         for line, kind, content in blocks(page):
             if kind == "python":
                 # Errors name the page and its line, and assert holds under -O too.
-                code = compile("\n" * (line - 1) + content.replace(PORT, self.port), str(page), "exec", optimize=0)
+                code = compile("\n" * (line - 1) + self.meant(content), str(page), "exec", optimize=0)
                 exec(code, self.names)
             elif kind == "console":
                 for command in re.findall(r"^\$ (.*)$", content, re.MULTILINE):
-                    self.run(command.replace(PORT, self.port))
+                    self.run(self.meant(command))
             elif kind not in SHOWN:
                 raise ValueError(f"{page}:{line}: a block of kind {kind!r} is neither run nor only looked at")
+
+    def meant(self, text: str) -> str:
+        for shown, port in self.ports.items():
+            text = text.replace(shown, port)
+        if KEY_ID.search(text):
+            text = KEY_ID.sub(json.loads((self.folder / "key.json").read_text())["key_id"], text)
+        return text
 
     def run(self, command: str) -> None:
         program, *arguments = shlex.split(command)
@@ -66,11 +76,11 @@ class Reader:
             return
         if program != "mtproto-bind":
             raise ValueError(f"who runs {command!r}?")
-        if arguments[0] == "serve":
+        if arguments[0] in PORTS:
             at = arguments.index("--listen") + 1
             process = self.stack.enter_context(started(*arguments[:at], "127.0.0.1:0", *arguments[at + 1 :], "--json"))
             if process.stdout is not None:
-                self.port = str(json.loads(process.stdout.readline())["port"])
+                self.ports[PORTS[arguments[0]]] = str(json.loads(process.stdout.readline())["port"])
         else:
             line = command.replace("mtproto-bind", shlex.join(PROGRAM), 1)
             subprocess.run(line, shell=True, cwd=self.folder, check=True, timeout=PATIENCE)

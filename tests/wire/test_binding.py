@@ -117,6 +117,22 @@ def test_no_request(data: bytes) -> None:
         BindingRequest.from_bytes(data)
 
 
+@given(st.binary(max_size=50) | st.binary(min_size=45, max_size=45) | st.binary(min_size=44, max_size=44).map(b"\1".__add__))
+def test_any_bytes_are_a_request_or_none(data: bytes) -> None:
+    try:
+        request = BindingRequest.from_bytes(data)
+    except ValueError:
+        return
+    assert request.to_bytes() == data
+
+
+@pytest.mark.parametrize("version", [0, 2, 255])
+@pytest.mark.parametrize("more", [b"", b"fields of a later day"])
+def test_a_version_that_is_not_known_is_named(version: int, more: bytes) -> None:
+    with pytest.raises(ValueError, match=f"no binding request of version 1: this is version {version}$"):
+        BindingRequest.from_bytes(bytes([version]) + REQUEST.to_bytes()[1:] + more)
+
+
 @pytest.mark.parametrize("field", ["perm_auth_key_id", "temp_auth_key_id", "temp_session_id", "nonce", "msg_id", "expires_at"])
 def test_numbers_that_are_none(field: str) -> None:
     for number in (-1, 1 << 64):

@@ -13,10 +13,10 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Re
 from mtproto_bind import BindingRequest
 
 from .loopback import is_loopback
+from .server import PATH
 
 __all__ = ["VaultError", "ask_vault", "vault_url"]
 
-PATH = "/sign"
 SEALED_LENGTH = 104
 WHY_LIMIT = 200
 """Characters of a vault's reason that are repeated."""

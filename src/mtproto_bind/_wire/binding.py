@@ -56,8 +56,10 @@ class BindingRequest:
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """The inverse. ``ValueError`` for another length or version, or a time after 2038."""
-        if len(data) != _REQUEST.size or data[0] != _VERSION:
-            raise ValueError(f"no binding request of version {_VERSION}: {_REQUEST.size} bytes are expected")
+        if data and data[0] != _VERSION:
+            raise ValueError(f"no binding request of version {_VERSION}: this is version {data[0]}")
+        if len(data) != _REQUEST.size:
+            raise ValueError(f"no binding request of version {_VERSION}: {_REQUEST.size} bytes are expected, got {len(data)}")
         return cls(*_REQUEST.unpack(data)[1:])
 
 

@@ -21,7 +21,7 @@ from mtproto_bind_adapters.cli import main
 def test_help_is_no_fault(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
-    for command in ("demo", "bind", "serve", "genkey"):
+    for command in ("demo", "bind", "serve", "sign", "genkey"):
         assert f"\n    {command} " in out
 
 

@@ -16,6 +16,7 @@ def test_bind_has_defaults_for_everything() -> None:
     assert (options.server_key, options.permanent_key, options.save_permanent_key) == (None, None, None)
     assert (options.no_bind, options.json, options.obfuscated) == (False, False, False)
     assert (options.secret, options.websocket) == (None, None)
+    assert (options.vault, options.permanent_key_id) == (None, None)
 
 
 def test_bind_takes_all_that_it_promises() -> None:
@@ -31,6 +32,20 @@ def test_bind_takes_all_that_it_promises() -> None:
     assert (options.transport, options.timeout, options.attempts, options.expires_in) == ("abridged", 1.5, 3, 60)
     assert options.no_bind
     assert options.json
+
+
+def test_bind_with_a_vault_takes_the_id_of_its_key() -> None:
+    options = build_parser().parse_args(["bind", "--vault", "http://[::1]:1", "--permanent-key-id", "0AdA403eC925428d"])
+    assert (options.vault, options.permanent_key_id) == ("http://[::1]:1", 0x0ADA403EC925428D)
+
+
+def test_sign_takes_all_that_it_promises() -> None:
+    options = build_parser().parse_args(["sign", "--permanent-key", "k", "--listen", "127.0.0.1:0"])
+    assert (options.permanent_key, options.listen, options.origin, options.json) == (Path("k"), ("127.0.0.1", 0), None, False)
+    options = build_parser().parse_args(
+        ["sign", "--permanent-key", "k", "--listen", "[::1]:1", "--origin", "https://h", "--json"]
+    )
+    assert (options.listen, options.origin, options.json) == (("::1", 1), "https://h", True)
 
 
 @pytest.mark.parametrize("name", ["--private-key", "--server-key"])
@@ -64,6 +79,11 @@ def test_an_address_is_host_and_port(text: str, address: tuple[str, int]) -> Non
         ("bind --attempts 0", "'0' is not a number from 1 to 100"),
         ("bind --expires-in 86401", "'86401' is not a number from 60 to 86400"),
         ("bind --transport carrier-pigeon", "invalid choice: 'carrier-pigeon'"),
+        ("bind --permanent-key-id 1", "'1' is not the id of a key: expected 16 hex digits"),
+        ("bind --permanent-key-id 0x1234567890abcd", "is not the id of a key"),
+        ("bind --permanent-key-id 1234567890abcdeg", "is not the id of a key"),
+        ("sign --listen 127.0.0.1:0", "required: --permanent-key"),
+        ("sign --permanent-key k", "required: --listen"),
         ("serve --listen h:1", "required: --private-key/--server-key"),
         ("serve --private-key k", "required: --listen"),
         ("serve --private-key k --listen 443", "'443' is not HOST:PORT"),

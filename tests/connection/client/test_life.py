@@ -341,3 +341,11 @@ def test_a_permanent_key_made_elsewhere_is_replaced_elsewhere() -> None:
     [bound] = pair.events(KeyBound)
     assert bound.permanent_key_id == made.key.id
     assert not pair.events(PermanentKeyCreated)
+
+
+def test_nothing_leaves_under_a_key_that_ends_before_the_owner_hears_of_it() -> None:
+    pair = bound_pair()
+    end = pair.client.bound_key().expires_at
+    pair.client.handle_timeout(end - 30.0)
+    pair.client.call(QUERY, end - 30.0)
+    assert pair.client.data_to_send(end + 1.0) == b""

@@ -71,6 +71,7 @@ def test_what_does_not_fit_is_refused() -> None:
     refused(b"\2" + plain[1:], "version 2")
     refused(plain + b"\0", "cut off, or something follows")
     refused(secret[:22], "cut off")
+    refused(plain[:10], "cut off")
     refused(plain + secret[22:], "cut off")
     refused(plain, "data centre 2", dc=DataCenter(3))
     refused(plain[:13] + b"\xff" * 8 + plain[21:], "no number of seconds")
