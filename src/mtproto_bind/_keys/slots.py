@@ -73,7 +73,9 @@ class Slot:
     resend: bool = False
     """The stream is new: what is unanswered leaves again."""
     heard: bool = False
-    """Something came under it on the present stream, and the session was not begun anew."""
+    """The first ping of the present stream is answered; were the session begun anew, we would have been told before."""
+    greeting: int | None = None
+    """ping_id of that ping."""
     again: set[int] = field(factory=set)
     """Message ids that leave again even on the same stream, if they are not answered meanwhile."""
     asked_about: tuple[int, tuple[int, ...]] | None = None

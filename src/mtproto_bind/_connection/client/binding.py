@@ -112,6 +112,7 @@ def _bound(state: ClientState, slot: Slot) -> None:
     config = state.config
     slot.move(SlotState.BOUND)
     slot.refused = False
+    slot.heard = True
     slot.bound_after = max((message.msg_id for message in slot.session.sent.all()), default=0)
     slot.renew_at = renewal_time(slot.expires_at, slot.lifetime, config.renew_ahead, config.entropy)
     state.forget_binding(slot)

@@ -76,7 +76,7 @@ class ClientConnection:
         state.last_words = b""
         again(state)
         for slot in state.keys.slots():
-            slot.resend, slot.heard = len(slot.session.sent) > 0, False
+            slot.resend, slot.heard, slot.greeting = len(slot.session.sent) > 0, False, None
         if state.keys.current is not None:
             # the server sends updates on the stream where it heard us last, and tells whether it still has the session
             send_ping(state, state.keys.current)

@@ -84,7 +84,6 @@ def receive_sealed(state: ClientState, frame: bytes) -> None:
         return
     state.clock = state.clock.told_by_message(time_of(opened.msg_id), state.now)
     _act(state, slot, unrolled)
-    _hear(state, slot)
     if slot.refused and slot is not state.keys.next and slot in state.keys.slots():
         # every call in the message has been told first
         state.expired(slot, KeyEnd.NOT_BOUND, "the server does not hold the key for bound")
@@ -201,8 +200,10 @@ def _on_ping(_state: ClientState, slot: Slot, message: Received, thing: Ping) ->
 
 
 @on(Pong)
-def _on_pong(state: ClientState, _slot: Slot, _message: Received, _thing: Pong) -> None:
+def _on_pong(state: ClientState, slot: Slot, _message: Received, thing: Pong) -> None:
     state.envelope_refusals = 0
+    if thing.ping_id == slot.greeting:
+        _hear(state, slot)
 
 
 @on(FutureSalts)

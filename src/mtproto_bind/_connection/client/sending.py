@@ -40,6 +40,7 @@ def flush_acks(state: ClientState, stream: Stream) -> None:
 def send_ping(state: ClientState, slot: Slot) -> None:
     """Ask whether the server is still there. Draws 8 bytes."""
     ping = Ping(ping_id=id_from_bytes(state.config.entropy(8)))
+    slot.greeting = ping.ping_id if slot.greeting is None else slot.greeting
     slot.outbox.append(Item(body=ping.to_bytes(), content_related=False))
     state.ping_out = True
 

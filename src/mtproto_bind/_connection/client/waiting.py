@@ -93,7 +93,7 @@ def _expired(state: ClientState, name: object) -> None:
 
 
 def _idle(state: ClientState) -> None:
-    if state.ping_out:
+    if state.ping_out or (state.keys.current is not None and not state.keys.current.heard):
         timed_out(state, "sign of life", state.config.timeouts.idle)
     elif state.keys.current is not None:
         send_ping(state, state.keys.current)
