@@ -349,3 +349,22 @@ def test_nothing_leaves_under_a_key_that_ends_before_the_owner_hears_of_it() -> 
     pair.client.handle_timeout(end - 30.0)
     pair.client.call(QUERY, end - 30.0)
     assert pair.client.data_to_send(end + 1.0) == b""
+
+
+def test_a_key_that_drains_is_asked_about_after_the_one_in_use() -> None:
+    pair = tapped()
+    keep_calls(pair)
+    pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(1)
+    old = pair.client.bound_key().key.id
+    pair.client.renew(pair.client_now)
+    pair.run_until(KeyBound, 30)
+    pair.run(0.5)
+    pair.network.take(pair)  # type: ignore[attr-defined]  # a tap
+    pair.cut()
+    pair.run(3)
+    sealed = pair.network.take(pair)  # type: ignore[attr-defined]  # likewise
+    said = [(sent.key_id == old, message.body) for sent in sealed for message in sent.messages]
+    assert [is_old for is_old, body in said if SERVICE.name_of(body) == "ping"] == [False, True]
+    # and then the call, under its own key
+    assert [is_old for is_old, body in said if body == OTHER_QUERY] == [True]
