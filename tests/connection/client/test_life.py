@@ -47,6 +47,7 @@ from mtproto_bind._tl import (
     RpcError,
     TLObject,
 )
+from mtproto_bind._wire import key_id_of
 from mtproto_bind.testing import Direction, Fault, FaultKind, Network, Pair
 
 
@@ -368,3 +369,16 @@ def test_a_key_that_drains_is_asked_about_after_the_one_in_use() -> None:
     assert [is_old for is_old, body in said if SERVICE.name_of(body) == "ping"] == [False, True]
     # and then the call, under its own key
     assert [is_old for is_old, body in said if body == OTHER_QUERY] == [True]
+
+
+def test_a_handshake_waits_until_the_key_in_use_is_known_to_live() -> None:
+    pair = tapped()
+    pair.client.renew(pair.client_now)
+    pair.run(0.02)
+    pair.network.take(pair)  # type: ignore[attr-defined]  # a tap
+    pair.cut()
+    pair.run(1.5)
+    kinds = [key_id_of(frame) != 0 for frame in pair.network.frames]  # type: ignore[attr-defined]  # likewise
+    assert kinds[:2] == [True, False]
+    pair.run(5)
+    assert len(pair.events(KeyBound)) == 2
