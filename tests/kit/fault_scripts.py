@@ -65,9 +65,7 @@ MISHAPS: dict[str, st.SearchStrategy[Mishap]] = {
     ),
     "cut": st.builds(Cut, at=moments),
     "clock": st.builds(ClockStep, at=moments, seconds=steps),
-    "clock, back": st.builds(ClockStep, at=moments, seconds=back),
     "server's clock": st.builds(ClockStep, at=moments, seconds=st.sampled_from([0.5, -0.5, 3.0, -3.0]), server=st.just(True)),
-    "server's clock, forward": st.builds(ClockStep, at=moments, seconds=st.sampled_from([0.5, 3.0]), server=st.just(True)),
     "restart": st.builds(ServerRestarted, at=moments),
     "temporary keys": st.builds(KeysForgotten, at=moments, kind=st.just(KeyKind.TEMPORARY)),
     "permanent key": st.builds(KeysForgotten, at=moments, kind=st.just(KeyKind.PERMANENT)),
@@ -94,16 +92,8 @@ wishes = st.one_of(
 asked = st.lists(st.builds(Asked, moments, wishes), max_size=14)
 
 
-AHEAD = ("clock", "server's clock")
-"""These may leave the client with an idea of the server's clock that is ahead of it, which nothing but a refusal sets back; so
-temporary keys that live shorter than it is ahead end as soon as they are made, for ever. Until that is mended, only keys that
-live for hours are tried so."""
-
-
-def scripts(lifetime: int) -> st.SearchStrategy[list[Mishap]]:
-    """Things that go wrong, in any order."""
-    left_out = AHEAD if lifetime < HOUR else ()
-    return st.lists(st.one_of(*(mishap for name, mishap in MISHAPS.items() if name not in left_out)), max_size=14)
+scripts = st.lists(st.one_of(*MISHAPS.values()), max_size=14)
+"""Things that go wrong, in any order."""
 
 
 SMALL = Limits(doubles=24, unacknowledged=12, container_messages=3)
@@ -147,17 +137,8 @@ def stories(draw: st.DrawFn) -> Story:
         "client_skew": draw(st.sampled_from([0.0, 0.0, 3.5, -70.0, 1e5])),
         "from_nothing": draw(st.sampled_from([False] * 4 + [True])),
     }
-    return spared(Story(ends, draw(scripts(lifetime)), draw(asked)))
-
-
-def spared(story: Story) -> Story:
-    """``story`` without what is known to go wrong, until that is mended; tests/properties/test_faults.py shows each."""
-    script, wishes = story.script, story.wishes
-    forgotten = {mishap.kind for mishap in script if isinstance(mishap, KeysForgotten)}
-    if forgotten and story.ends["client"]["temporary_lifetime"] >= HOUR:
-        # a -404 for a key that is lost while it is renewed is charged to nothing, until the key ends
-        wishes = [one for one in wishes if one.what is not Trial.renew]
-    if KeyKind.PERMANENT in forgotten:
-        # a permanent key that seems to be younger than nothing is never doubted
+    script, wishes = draw(scripts), draw(asked)
+    if any(isinstance(mishap, KeysForgotten) and mishap.kind is KeyKind.PERMANENT for mishap in script):
+        # the age of a permanent key is unknown after the clock went back, and one bound since is not doubted for a day
         script = [one for one in script if not isinstance(one, ClockStep) or one.server or one.seconds > 0]
-    return Story(story.ends, script, wishes)
+    return Story(ends, script, wishes)

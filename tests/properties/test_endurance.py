@@ -44,6 +44,6 @@ def test_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_broken_promise_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     # nothing may hang on the ends any more than nothing
-    monkeypatch.setattr("kit.week.GROWTH", 0)
+    monkeypatch.setattr("kit.week.MOST", 0)
     assert main(["week", "--days", "0.01"]) == 1
     assert "BROKEN: what hangs on the ends grows" in capsys.readouterr().out

@@ -54,6 +54,51 @@ def test_a_permanent_key_is_doubted_after_the_clock_went_back() -> None:
     ).run()
 
 
+@pytest.mark.xfail(strict=True, reason="code 19 for the second of two equal containers is taken for a refusal of the first")
+def test_a_container_that_comes_twice_runs_once() -> None:
+    pair = trial_pair()
+    trial = Trial(pair)
+    pair.run_until(KeyBound)
+    pair.run(20)
+    pair.server_hold = True
+    pair.network.befall_next(Direction.TO_SERVER, FaultKind.DUPLICATE)
+    trial.call()
+    trial.call()
+    pair.run(3)
+    pair.server_release()
+    pair.run(3)
+    assert len(pair.owner.ran) == 2
+
+
+@pytest.mark.xfail(strict=True, reason="the refusal of a copy, for its age or its salt, is taken for one of the original")
+@pytest.mark.parametrize("seconds", [310, 7200])
+def test_a_copy_of_a_call_under_way_runs_nothing(seconds: int) -> None:
+    """Somebody on the path kept a message, and sends it once more while the call is still running."""
+    pair = trial_pair()
+    trial = Trial(pair)
+    written: list[bytes] = []
+    write = pair.network.write
+
+    def keep(data: bytes, direction: Direction, stream: int, now: float) -> None:
+        if direction is Direction.TO_SERVER:
+            written.append(data)
+        write(data, direction, stream, now)
+
+    pair.network.write = keep  # type: ignore[method-assign]  # the same, kept
+    pair.run_until(KeyBound)
+    pair.run(20)
+    pair.server_hold = True
+    written.clear()
+    trial.call()
+    pair.run(seconds)
+    assert pair.link is not None
+    pair.link.receive_data(written[0], pair.server_now)
+    pair.run(3)
+    pair.server_release()
+    pair.run(3)
+    assert len(pair.owner.ran) == 1
+
+
 # ---- the tests above can fail
 
 
