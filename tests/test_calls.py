@@ -268,3 +268,11 @@ def test_what_may_have_run_is_never_told_for_unrun() -> None:
     assert list(calls.unsure(call_id, "the key was lost")) == []
     [failed] = calls.failed(call_id, NotRun("the connection was closed"))
     assert failed == CallFailed(call_id=call_id, reason=OutcomeUnknown("the connection was closed"))
+
+
+def test_an_ended_call_is_refused_once_too_often() -> None:
+    calls = make_calls()
+    call_id = calls.add(BODY, after=(), updates=True, repeat=False, give_up_at=None)
+    assert [calls.refused(call_id) for _ in range(MANY_REFUSALS + 1)] == [False] * MANY_REFUSALS + [True]
+    calls.end(call_id)
+    assert calls.refused(call_id)

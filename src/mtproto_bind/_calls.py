@@ -15,7 +15,7 @@ from ._session import RpcError
 from ._tl import InitConnection as InitConnectionQuery
 from ._tl import InvokeAfterMsgs, InvokeWithLayer, InvokeWithoutUpdates
 
-__all__ = ["Call", "Calls", "wrap"]
+__all__ = ["MANY_REFUSALS", "Call", "Calls", "wrap"]
 
 
 @frozen(kw_only=True)
@@ -32,8 +32,8 @@ class Call:
     """Under which it was sent; None while it waits."""
     may_have_run: bool = False
     """It goes out again although an earlier sending may have run, as ``repeat`` allows."""
-    refused: int = 0
-    """How often it was surely refused unrun, and goes out again."""
+    refusals: int = 0
+    """How often it was refused for its envelope, and goes out again."""
 
 
 MANY_REFUSALS = 5
@@ -113,15 +113,23 @@ class Calls:
             not_run = NotRun(f"call {one}, which had to succeed first, has failed")
             failing.extend((follower, not_run) for follower in followers if follower in self._waiting)
 
+    def refused(self, call_id: CallId) -> bool:
+        """Count that the message of the call was refused; whether it has been too often."""
+        call = self._calls.get(call_id)
+        if call is None:
+            return True
+        self._calls[call_id] = evolve(call, refusals=call.refusals + 1)
+        return call.refusals >= MANY_REFUSALS
+
     def unrun(self, call_id: CallId, why: str) -> Iterator[CallFailed]:
         """The message was refused and has surely not run: the call waits again, in its old place."""
         call = self._calls.get(call_id)
         if call is None:
             return
-        if call.refused >= MANY_REFUSALS:
-            yield from self.failed(call_id, NotRun(f"{why}, {call.refused + 1} times"))
+        if self.refused(call_id):
+            yield from self.failed(call_id, NotRun(f"{why}, {call.refusals + 1} times"))
             return
-        self._calls[call_id] = evolve(call, msg_id=None, refused=call.refused + 1)
+        self._calls[call_id] = evolve(self._calls[call_id], msg_id=None)
         self._waiting[call_id] = None
         self._in_order = False
 

@@ -137,3 +137,21 @@ def test_a_repr_shows_no_salt() -> None:
     slot = make_slot(77)
     assert "salt" not in repr(slot)
     assert "outbox" not in repr(slot)
+
+
+def test_a_clock_that_jumps_changes_no_age() -> None:
+    slot = make_slot(1, BOUND)
+    slot.session.acks.add(9, NOW)
+    due = slot.session.acks.deadline()
+    keys = Keys(PermanentKey(key=PERMANENT_KEY, created_at=NOW - 50), slot)
+    keys.shift(-7200)
+    assert keys.known == PermanentKey(key=PERMANENT_KEY, created_at=NOW - 7250)
+    assert slot.made_at == NOW - 7200
+    assert due is not None
+    assert slot.session.acks.deadline() == due - 7200
+    keys.permanent = ExternalKey(id=1, last_bound_at=NOW)
+    keys.shift(5)
+    assert keys.known == ExternalKey(id=1, last_bound_at=NOW + 5)
+    keys.permanent = PendingKey()
+    keys.shift(5)
+    assert keys.permanent == PendingKey()

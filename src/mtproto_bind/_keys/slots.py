@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from enum import Enum, auto
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from .._config import ExternalKey, PendingKey
 from .._questions import PermanentKey
@@ -139,6 +139,19 @@ class Keys:
     def find(self, key_id: int) -> Slot | None:
         """The slot of a key that still counts."""
         return next((slot for slot in self.slots() if slot.id == key_id), None)
+
+    def shift(self, seconds: float) -> None:
+        """Our clock jumped by ``seconds``: everything keeps its age."""
+        for slot in self.slots():
+            slot.session.acks.shift(seconds)
+            slot.made_at += seconds
+        if isinstance(self.permanent, PermanentKey | ExternalKey):
+            created, last = self.permanent.created_at, self.permanent.last_bound_at
+            self.permanent = evolve(
+                self.permanent,
+                created_at=None if created is None else created + seconds,
+                last_bound_at=None if last is None else last + seconds,
+            )
 
     def swap(self) -> Slot | None:
         """The next key is bound: it is the current one now. Returns the one before, which drains."""

@@ -168,7 +168,7 @@ def _ask_owner(state: ClientState, slot: Slot, verdict: BindVerdict) -> None:
 def _evidence(state: ClientState) -> BindEvidence:
     created, last = state.keys.known.created_at, state.keys.known.last_bound_at
     return BindEvidence(
-        # a clock that went back since says nothing about either
+        # what lies ahead of our clock was noted by another one, and says nothing
         permanent_key_age=None if created is None or created > state.now else state.now - created,
         since_last_bound=None if last is None or last > state.now else state.now - last,
         clock_certain=state.clock.certain,

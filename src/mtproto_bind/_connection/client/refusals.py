@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ..._calls import MANY_REFUSALS
 from ..._crypto import Side
 from ..._errors import UnexpectedMessage
-from ..._events import SessionReset
+from ..._events import CallId, SessionReset
 from ..._ground import id_from_bytes
 from ..._keys import Slot
 from ..._session import Item, Message, Session
@@ -16,8 +17,8 @@ __all__ = ["bad_message", "bad_salt"]
 
 MANY = 10
 """Refusals in a row after which the stream is given up."""
-TOO_LOW, TOO_HIGH, TOO_OLD = 16, 17, 20
-"""Codes of bad_msg_notification that say something about the time; the others about numbers that went wrong."""
+TOO_LOW, TOO_HIGH, SEEN, TOO_OLD = 16, 17, 19, 20
+"""Codes of bad_msg_notification about the time, and about a container that came before; the others: numbers went wrong."""
 
 
 def _count(state: ClientState) -> None:
@@ -35,7 +36,7 @@ def bad_salt(state: ClientState, slot: Slot, msg_id: int) -> None:
             # the same id and the same 104 bytes: the server has not taken them yet
             slot.session.sent.settle(message.msg_id)
         else:
-            _take_back(state, slot, message, "refused for its salt")
+            _once_more(state, slot, message, "refused for its salt")
     _count(state)
 
 
@@ -52,23 +53,41 @@ def bad_message(state: ClientState, slot: Slot, thing: BadMsgNotification, serve
             state.abandon(message.about, False, why)
         return
     _count(state)
+    if thing.error_code == SEEN:
+        # we send no container twice, so this is about a copy: somebody else sent it, and the first one was taken
+        return
     for message in refused:
-        _take_back(state, slot, message, why)
+        if message.about == slot.request and slot.request is not None:
+            # the id is sealed in the binding, so another id is another binding
+            build_again(state, slot)
+            nothing_ran(state, slot, why)
+        elif thing.error_code == TOO_LOW:
+            _once_more(state, slot, message, why)
+        elif message.times_sent == 1:
+            _take_back(state, slot, message, why)
     if thing.error_code != TOO_LOW:
         _new_session(state, slot, why)
 
 
-def _take_back(state: ClientState, slot: Slot, message: Message, why: str) -> None:
-    """The server ignored ``message``. Only if it was sent once has it surely not run."""
-    if message.about == slot.request and slot.request is not None:
-        # the id is sealed in the binding, so another id is another binding
-        build_again(state, slot)
-        nothing_ran(state, slot, why)
-    elif message.times_sent == 1:
+def _once_more(state: ClientState, slot: Slot, message: Message, why: str) -> None:
+    """Refused for its age or its salt, ``message`` leaves again under its own id, which the server takes once.
+
+    It may have been a copy that was refused, sent by somebody on the path when the original had run long ago.
+    """
+    if slot is state.keys.next and message.times_sent == 1:
+        # a key that is being bound is too young for that: where the original was taken, so was a copy
+        _take_back(state, slot, message, why)
+    elif isinstance(message.about, int) and state.calls.refused(CallId(message.about)):
         slot.session.sent.settle(message.msg_id)
-        state.abandon(message.about, True, why)
+        state.abandon(message.about, False, f"{why}, {MANY_REFUSALS + 1} times")
     else:
-        slot.resend = True
+        slot.again.add(message.msg_id)
+
+
+def _take_back(state: ClientState, slot: Slot, message: Message, why: str) -> None:
+    """The server ignored the only sending of ``message``: it has surely not run."""
+    slot.session.sent.settle(message.msg_id)
+    state.abandon(message.about, True, why)
 
 
 def _new_session(state: ClientState, slot: Slot, why: str) -> None:

@@ -116,9 +116,7 @@ class ClientState:
         if back < 0:
             self.timers.shift(back)
             self.calls.shift(back)
-            for slot in self.keys.slots():
-                slot.session.acks.shift(back)
-                slot.made_at += back
+            self.keys.shift(back)
             if self.exchange is not None:
                 asked_at, told_at = self.exchange.told_at
                 self.exchange.told_at = (asked_at + back, told_at + back)
