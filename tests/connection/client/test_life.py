@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from mtproto_bind import (
     CallFailed,
     CallReceived,
     Check,
+    ConnectionClosed,
     KeyBound,
     KeyEnd,
     KeyExpired,
@@ -43,6 +45,7 @@ from mtproto_bind._tl import (
     MsgsAllInfo,
     MsgsStateInfo,
     MsgsStateReq,
+    Ping,
     RpcDropAnswer,
     RpcError,
     TLObject,
@@ -278,16 +281,28 @@ def test_an_end_that_nobody_denies_is_believed_with_the_end_of_the_stream() -> N
 # ---- renewals and refusals
 
 
-def test_a_renewal_without_an_answer_does_not_cost_the_stream() -> None:
-    pair = bound_pair(client={"retry": Retry(attempts=2)})
-    pair.network = Network(faults=[Fault(direction=Direction.TO_SERVER, index=at, kind=FaultKind.DROP) for at in range(3)])
+def deaf_pair(**client: Any) -> Pair:
+    """A bound pair whose server hears nothing of the next few pieces, while the client renews its key."""
+    pair = bound_pair(client=client)
+    pair.network = Network(faults=[Fault(direction=Direction.TO_SERVER, index=at, kind=FaultKind.DROP) for at in range(6)])
     pair.client.renew(pair.client_now)
-    pair.run(50)
-    assert not pair.events(TransportEnded)
-    # three queries were lost, and each waited longer than the one before; the fourth made the key
-    assert [event.renewal for event in pair.events(KeyBound)] == [False, True] or pair.client.status.attempts == 3
-    pair.run(30)
-    assert [event.renewal for event in pair.events(KeyBound)] == [False, True]
+    return pair
+
+
+def attempts(count: int) -> Callable[[Pair], bool]:
+    return lambda pair: pair.client.status.attempts == count
+
+
+def test_a_renewal_without_an_answer_does_not_cost_the_stream() -> None:
+    pair = deaf_pair()
+    tries = []
+    for count in (1, 2, 3):
+        assert pair.run(60, attempts(count))
+        tries.append(pair.now)
+    # a quarter of a minute for the answer, and each wait twice the one before
+    assert tries[1] - tries[0] == pytest.approx(15 + 1, abs=0.2)
+    assert tries[2] - tries[1] == pytest.approx(15 + 2, abs=0.2)
+    assert pair.run(200, lambda each: len(each.events(KeyBound)) == 2)
     assert not pair.events(TransportEnded)
 
 
@@ -382,3 +397,69 @@ def test_a_handshake_waits_until_the_key_in_use_is_known_to_live() -> None:
     assert kinds[:2] == [True, False]
     pair.run(5)
     assert len(pair.events(KeyBound)) == 2
+
+
+def test_a_stream_whose_first_ping_was_refused_for_its_salt_is_heard_in_the_next_round_trip() -> None:
+    pair = tapped()
+    kept = keep_calls(pair)
+    pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(1)
+    [msg_id] = queries(pair)
+    slot = pair.client._state.keys.current
+    assert slot is not None
+    slot.salts.told(12345, pair.now)
+    pair.cut()
+    pair.run(1.5)
+    # the call that was under way has left again, under its own id
+    assert queries(pair) == [msg_id]
+    assert len(kept) == 1
+    assert slot.heard
+
+
+def test_what_leaves_again_on_a_new_stream_is_asked_about_too() -> None:
+    pair, msg_id = silent_call()
+    pair.cut()
+    pair.run(0)
+    # no stream is there when the server would have been asked
+    pair._dial_at = pair.now + 70
+    pair.run(72)
+    assert said(pair, MsgsStateReq) == []
+    pair.run(60)
+    [(_, asked)] = said(pair, MsgsStateReq)
+    assert asked.msg_ids == (msg_id,)
+
+
+def test_renewals_that_failed_do_not_count_against_the_handshakes_after_them() -> None:
+    pair = deaf_pair(retry=Retry(attempts=2))
+    assert pair.run(60, attempts(2))
+    assert not pair.events(ConnectionClosed)
+    state = pair.client._state
+    assert state.keys.current is not None
+    state.lose(state.keys.current, "for the test")
+    # the first handshake that fails from now on is the first one that counts
+    assert pair.client.status.attempts == 0
+
+
+def test_an_end_reached_while_no_stream_is_there_is_asked_about_once_on_the_next() -> None:
+    pair = tapped()
+    pair.cut()
+    pair.run(0)
+    pair.client_skew += 2 * 86400
+    pair._dial_at = pair.now + 5
+    pair.run(4)
+    pair.run(3)
+    assert len(said(pair, Ping)) == 1
+    assert not pair.events(KeyExpired)
+
+
+def test_keys_keep_their_age_when_the_clock_goes_back() -> None:
+    pair = bound_pair()
+    keys = pair.client._state.keys
+    assert keys.current is not None
+    made = pair.client_now - keys.current.made_at
+    created_at = keys.known.created_at
+    pair.client_skew -= 7200
+    pair.run(1)
+    assert pair.client_now - keys.current.made_at == pytest.approx(made + 1)
+    assert created_at is not None
+    assert keys.known.created_at == pytest.approx(created_at - 7200)

@@ -63,7 +63,7 @@ def expire(state: ClientState) -> None:
     """Keys whose time is up, on the server's clock, are gone."""
     for slot in tuple(state.keys.slots()):
         slot.end_doubted = slot.end_doubted and not state.clock.certain
-        if slot.end_doubted and not state.ping_out:
+        if slot.end_doubted and not state.ping_out and state.stream is not None:
             send_ping(state, slot)
             state.timers.set(Timer.IDLE, state.now + state.config.timeouts.idle)
         if slot.expires_at <= state.server_time and not slot.end_doubted:

@@ -11,6 +11,7 @@ from ..._keys import Slot
 from ..._session import Item, Message, Session
 from ..._tl import BadMsgNotification, DestroySession
 from .binding import build_again, nothing_ran
+from .sending import send_ping
 from .state import ClientState
 
 __all__ = ["bad_message", "bad_salt"]
@@ -38,6 +39,7 @@ def bad_salt(state: ClientState, slot: Slot, msg_id: int) -> None:
         else:
             _once_more(state, slot, message, "refused for its salt")
     _count(state)
+    _greet_again(state, slot)
 
 
 def bad_message(state: ClientState, slot: Slot, thing: BadMsgNotification, server_time: float) -> None:
@@ -67,6 +69,7 @@ def bad_message(state: ClientState, slot: Slot, thing: BadMsgNotification, serve
             _take_back(state, slot, message, why)
     if thing.error_code != TOO_LOW:
         _new_session(state, slot, why)
+    _greet_again(state, slot)
 
 
 def _once_more(state: ClientState, slot: Slot, message: Message, why: str) -> None:
@@ -82,6 +85,13 @@ def _once_more(state: ClientState, slot: Slot, message: Message, why: str) -> No
         state.abandon(message.about, False, f"{why}, {MANY_REFUSALS + 1} times")
     else:
         slot.again.add(message.msg_id)
+
+
+def _greet_again(state: ClientState, slot: Slot) -> None:
+    """The first ping of a stream may have been what was refused; without its answer nothing leaves again."""
+    if slot.greeting is not None and not slot.heard:
+        slot.greeting = None
+        send_ping(state, slot)
 
 
 def _take_back(state: ClientState, slot: Slot, message: Message, why: str) -> None:

@@ -101,6 +101,8 @@ def _again(state: ClientState, slot: Slot) -> Iterator[Item]:
     else:
         return
     for message in due:
+        if isinstance(message.about, int):
+            state.timers.set_if_unset(Timer.STATES, state.now + state.config.timeouts.answer)
         yield Item(
             body=message.body,
             content_related=True,

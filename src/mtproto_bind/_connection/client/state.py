@@ -223,6 +223,9 @@ class ClientState:
 
     def lose(self, slot: Slot, why: str) -> None:
         """``slot`` is gone, with its session; whether what it carried has run nobody knows."""
+        if slot is self.keys.current:
+            # while it was in use, failed renewals did not count
+            self.attempts = 0
         if slot is self.keys.next:
             self.forget_binding(slot)
             self.asked.withdraw_kind(PermanentKeySuspected)
