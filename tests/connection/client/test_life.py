@@ -45,7 +45,6 @@ from mtproto_bind._tl import (
     MsgsAllInfo,
     MsgsStateInfo,
     MsgsStateReq,
-    Ping,
     RpcDropAnswer,
     RpcError,
     TLObject,
@@ -448,7 +447,8 @@ def test_an_end_reached_while_no_stream_is_there_is_asked_about_once_on_the_next
     pair._dial_at = pair.now + 5
     pair.run(4)
     pair.run(3)
-    assert len(said(pair, Ping)) == 1
+    [first, *_] = pair.network.take(pair)  # type: ignore[attr-defined]  # a tap
+    assert [SERVICE.name_of(message.body) for message in first.messages].count("ping") == 1
     assert not pair.events(KeyExpired)
 
 
@@ -460,6 +460,7 @@ def test_keys_keep_their_age_when_the_clock_goes_back() -> None:
     created_at = keys.known.created_at
     pair.client_skew -= 7200
     pair.run(1)
-    assert pair.client_now - keys.current.made_at == pytest.approx(made + 1)
+    assert pair.client_now - keys.current.made_at == pytest.approx(made + 1, abs=1)
     assert created_at is not None
-    assert keys.known.created_at == pytest.approx(created_at - 7200)
+    # what passed since the client last looked at its clock is not known
+    assert keys.known.created_at == pytest.approx(created_at - 7200, abs=1)
