@@ -76,6 +76,9 @@ class Slot:
     """The first ping of the present stream is answered; were the session begun anew, we would have been told before."""
     greeting: int | None = None
     """ping_id of that ping."""
+    ping_due: bool = False
+    states_due: bool = False
+    """The server is to be asked what became of the calls that are long without an answer."""
     again: set[int] = field(factory=set)
     """Message ids that leave again even on the same stream, if they are not answered meanwhile."""
     asked_about: tuple[int, tuple[int, ...]] | None = None

@@ -31,7 +31,7 @@ def transport_error(state: ClientState, code: int) -> None:
     [key_id] = state.sealed_since_proof if len(state.sealed_since_proof) == 1 else (0,)
     slot = state.keys.find(key_id)
     circumstances = Circumstances(
-        handshake_unanswered=state.exchange is not None and state.exchange.on_stream,
+        handshake_unanswered=state.plain_unanswered or (state.exchange is not None and state.exchange.on_stream),
         sealed_since_proof=slot is not None,
         plain_since_proof=state.plain_since_proof,
         key_age=state.now - slot.made_at if slot is not None else 0.0,
@@ -55,6 +55,7 @@ def timed_out(state: ClientState, waiting_for: str, seconds: float) -> None:
 
 def renewal_unanswered(state: ClientState) -> None:
     """The handshake of a renewal has no answer. The stream carries the key in use, and is worth more: try again later."""
+    state.plain_unanswered = state.exchange is not None and state.exchange.on_stream
     state.end_exchange()
     _space(state)
 

@@ -83,6 +83,7 @@ def receive_plain(state: ClientState, frame: bytes) -> None:
     exchange = state.exchange
     # several handshakes follow each other on one stream: answers are told apart by their nonce
     if any(same(body[NONCE], nonce) for nonce in state.finished_nonces):
+        state.plain_unanswered = False
         return
     exchange = require(exchange if exchange is not None and exchange.on_stream else None, Check.PLAINTEXT_AWAITED)
     after = deliver(exchange.state, body, state.tools)

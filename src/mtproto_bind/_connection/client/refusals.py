@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..._calls import MANY_REFUSALS
 from ..._crypto import Side
 from ..._errors import UnexpectedMessage
@@ -48,13 +50,10 @@ def bad_message(state: ClientState, slot: Slot, thing: BadMsgNotification, serve
     why = f"refused with code {thing.error_code}"
     if thing.error_code in (TOO_LOW, TOO_HIGH):
         state.clock = state.clock.told_by_notification(server_time, state.now)
-    if thing.error_code == TOO_OLD:
-        # the server cannot tell any more whether it took the message
-        for message in refused:
-            slot.session.sent.settle(message.msg_id)
-            state.abandon(message.about, False, why)
-        return
     _count(state)
+    if thing.error_code == TOO_OLD:
+        _cannot_tell(state, slot, refused, why)
+        return
     if thing.error_code == SEEN:
         # we send no container twice, so this is about a copy: somebody else sent it, and the first one was taken
         return
@@ -70,6 +69,15 @@ def bad_message(state: ClientState, slot: Slot, thing: BadMsgNotification, serve
     if thing.error_code != TOO_LOW:
         _new_session(state, slot, why)
     _greet_again(state, slot)
+
+
+def _cannot_tell(state: ClientState, slot: Slot, refused: Iterable[Message], why: str) -> None:
+    """The server does not know any more whether it took them, or what became of them."""
+    for message in refused:
+        if message.about == slot.request:
+            build_again(state, slot)
+        slot.session.sent.settle(message.msg_id)
+        state.abandon(message.about, False, why)
 
 
 def _once_more(state: ClientState, slot: Slot, message: Message, why: str) -> None:

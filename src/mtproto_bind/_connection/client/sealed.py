@@ -35,7 +35,7 @@ from .state import ClientState
 __all__ = ["receive_sealed"]
 
 UNKNOWN, RECEIVED = 1, 4
-KIND, ANSWERED = 7, 64
+KIND, IN_WORK, ANSWERED = 7, 32, 64
 """Parts of a byte of msgs_state_info."""
 OLDEST, NEWEST = 300, 30
 """Seconds before and after the server's time."""
@@ -76,15 +76,17 @@ def receive_sealed(state: ClientState, frame: bytes) -> None:
     for msg_id in (opened.msg_id, *(message.msg_id for message in unrolled.messages)):
         require(msg_id & 1, Check.MSG_ID_PARITY)
     try:
-        _check_double(slot, opened.msg_id, opened.seq_no, state.now)
+        # what comes at the wrong time is not remembered: it may come again
         _check_time(state, unrolled)
+        _check_double(slot, opened.msg_id, opened.seq_no, state.now)
         state.proven()
     except SecurityError as error:
         state.drop(error)
         return
     state.clock = state.clock.told_by_message(time_of(opened.msg_id), state.now)
     _act(state, slot, unrolled)
-    if slot.refused and slot is not state.keys.next and slot in state.keys.slots():
+    # a key that drains is bound no more, and its answers still come
+    if slot.refused and slot is state.keys.current:
         # every call in the message has been told first
         state.expired(slot, KeyEnd.NOT_BOUND, "the server does not hold the key for bound")
 
@@ -237,12 +239,12 @@ def _on_msgs_all_info(_state: ClientState, slot: Slot, _message: Received, thing
 
 
 def _told_states(slot: Slot, msg_ids: Sequence[int], info: bytes) -> None:
-    """What did not come, or is answered already, leaves again under the same id: taken once, or answered again.
+    """What is not surely in work leaves again under the same id: taken once, or answered again.
 
     Another id is given to none of them, not even to what has not been received: it may be under way all the same.
     """
     for msg_id, state in zip(msg_ids, info, strict=False):
-        waits = state & KIND == RECEIVED and not state & ANSWERED
+        waits = state & KIND == RECEIVED and state & IN_WORK and not state & ANSWERED
         if not waits and slot.session.sent.get(msg_id) is not None:
             slot.again.add(msg_id)
 

@@ -8,8 +8,8 @@ from ..._calls import Call, wrap
 from ..._events import CallId
 from ..._ground import id_from_bytes
 from ..._keys import Slot, SlotState
-from ..._session import Item, Message
-from ..._tl import GetFutureSalts, MsgsAck, Ping
+from ..._session import Item, Message, time_of
+from ..._tl import GetFutureSalts, MsgsAck, MsgsStateReq, Ping
 from ..._wire import Stream
 from .binding import drained
 from .exchange import send_plain
@@ -24,7 +24,7 @@ def compose(state: ClientState, stream: Stream) -> None:
     for slot in tuple(state.keys.slots()):
         # the server forgets an expired key at the same moment; nothing leaves under it but the question whether it has
         if slot.end_doubted:
-            _send(state, stream, slot, [slot.outbox.popleft() for _ in range(len(slot.outbox))])
+            _send(state, stream, slot, list(_ping(state, slot)))
         elif slot.expires_at > state.server_time:
             for items in _due(state, slot):
                 _send(state, stream, slot, items)
@@ -38,11 +38,8 @@ def flush_acks(state: ClientState, stream: Stream) -> None:
 
 
 def send_ping(state: ClientState, slot: Slot) -> None:
-    """Ask whether the server is still there. Draws 8 bytes."""
-    ping = Ping(ping_id=id_from_bytes(state.config.entropy(8)))
-    slot.greeting = ping.ping_id if slot.greeting is None else slot.greeting
-    slot.outbox.append(Item(body=ping.to_bytes(), content_related=False))
-    state.ping_out = True
+    """Ask whether the server is still there, with what leaves next."""
+    slot.ping_due = state.ping_out = True
 
 
 def _send(state: ClientState, stream: Stream, slot: Slot, items: list[Item]) -> None:
@@ -62,7 +59,7 @@ def _due(state: ClientState, slot: Slot) -> Iterator[list[Item]]:
         yield [binding]
     if slot.state is SlotState.UNBOUND or (slot.state is SlotState.BINDING and not slot.bind_left):
         return
-    items = [*_again(state, slot), *slot.outbox, *_calls(state, slot)]
+    items = [*_ping(state, slot), *_ask_for_states(state, slot), *_again(state, slot), *slot.outbox, *_calls(state, slot)]
     slot.outbox.clear()
     if items and slot is state.keys.current:
         items.extend(_ask_for_salts(state, slot))
@@ -71,6 +68,29 @@ def _due(state: ClientState, slot: Slot) -> Iterator[list[Item]]:
         items.insert(0, _acks(slot))
     if items:
         yield items
+
+
+def _ping(state: ClientState, slot: Slot) -> Iterator[Item]:
+    """Draws 8 bytes where one is due."""
+    if slot.ping_due:
+        slot.ping_due = False
+        ping = Ping(ping_id=id_from_bytes(state.config.entropy(8)))
+        slot.greeting = ping.ping_id if slot.greeting is None else slot.greeting
+        yield Item(body=ping.to_bytes(), content_related=False)
+
+
+def _ask_for_states(state: ClientState, slot: Slot) -> Iterator[Item]:
+    """Ask what became of the calls that are long without an answer: /mtproto/service_messages_about_messages."""
+    due, slot.states_due = slot.states_due, False
+    calls = [message.msg_id for message in slot.session.sent.all() if isinstance(message.about, int)] if due else []
+    old = [msg_id for msg_id in calls if state.server_time - time_of(msg_id) >= state.config.timeouts.answer]
+    if old:
+        ids = tuple(old[: state.config.limits.ids])
+        msg_id, seq_no = slot.session.reserve(state.server_time, content_related=False)
+        slot.asked_about = (msg_id, ids)
+        yield Item(body=MsgsStateReq(msg_ids=ids).to_bytes(), content_related=False, numbered=(msg_id, seq_no))
+    if calls:
+        state.timers.set_if_unset(Timer.STATES, state.now + state.config.timeouts.answer)
 
 
 def _acks(slot: Slot) -> Item:

@@ -16,7 +16,7 @@ from ..._events import CallId, ConnectionClosed, KeyEnd, KeyExpired, KeyVerdict,
 from ..._handshake import ClientTools, Purpose, State
 from ..._keys import Backoff, Keys, Slot
 from ..._questions import BindingRequired, Computation, Event, PermanentKeySuspected, Question
-from ..._session import Item, MessageIds, ServerClock
+from ..._session import ClockSource, Item, MessageIds, ServerClock
 from ..._tl import RpcDropAnswer
 from ..._wire import Stream
 from ..asked import Asked
@@ -75,6 +75,8 @@ class ClientState:
     calls: Calls
     backoff: Backoff
     clock: ServerClock = field(factory=ServerClock)
+    leapt_clock: ServerClock | None = None
+    """What was known when our clock leapt forward, until something tells better."""
     timers: Timers = field(factory=Timers)
     asked: Asked = field(factory=Asked)
     events: deque[Event] = field(factory=deque)
@@ -100,6 +102,8 @@ class ClientState:
     sealed_since_proof: set[int] = field(factory=set)
     """The keys under which something left since the last authenticated message."""
     plain_since_proof: bool = False
+    plain_unanswered: bool = False
+    """The query of a renewal was given up, and may still be answered, if only with -404."""
     ping_out: bool = False
 
     settled: bool = False
@@ -122,15 +126,16 @@ class ClientState:
                 self.exchange.told_at = (asked_at + back, told_at + back)
                 self.exchange.asked_at += back
                 self.exchange.began_at += back
-            # the server's clock has not jumped
-            self.clock = evolve(self.clock, offset=self.clock.offset - back).doubted() if self.clock.certain else self.clock
+            # the server's clock has not jumped; and after a leap this may be the way back
+            if self.clock.source is not ClockSource.GUESS and self.clock is not self.leapt_clock:
+                self.clock = evolve(self.clock, offset=self.clock.offset - back).doubted()
         self.now = now
 
     def _leapt(self, slot: Slot, now: float) -> None:
         """The driver slept, or its clock was wrong: an end reached so is believed when something authenticated tells the time."""
         if self.server_time < slot.expires_at <= self.clock.time(now):
             slot.end_doubted = True
-            self.clock = self.clock.doubted()
+            self.clock = self.leapt_clock = self.clock.doubted()
 
     def tell(self, events: Event | Iterable[Event]) -> None:
         """Tell the owner; nothing is begun on the wire before the owner has it."""
@@ -189,14 +194,13 @@ class ClientState:
         """The stream is done with; what is framed already may still leave once."""
         if self.stream is not None and not self.lost:
             self.last_words = self.stream.data_to_send()
-        if self.ping_out:
+        for slot in self.keys.slots():
             # it was asked, and nobody said that it lives
-            for slot in self.keys.slots():
-                slot.end_doubted = False
+            slot.end_doubted = slot.end_doubted and slot.id not in self.sealed_since_proof
         self.stream = None
         self.lost = False
         self.sealed_since_proof.clear()
-        self.plain_since_proof = self.ping_out = False
+        self.plain_since_proof = self.plain_unanswered = self.ping_out = False
         for name in (Timer.HANDSHAKE_ANSWER, Timer.BIND_ANSWER, Timer.FRAME, Timer.IDLE):
             self.timers.clear(name)
         if self.exchange is not None:

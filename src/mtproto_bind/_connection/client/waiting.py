@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from ..._events import CallId, NotRun, OutcomeUnknown
-from ..._keys import Need, Slot, SlotState, lacking
+from ..._keys import Need, Slot, lacking
 from ..._questions import PermanentKeySuspected
-from ..._session import Item, time_of
-from ..._tl import MsgsStateReq
 from .binding import ask_for_owners_key, build_again, start_binding
 from .endings import renewal_unanswered, timed_out
 from .exchange import begin_exchange
@@ -71,25 +69,31 @@ def _may_bind(state: ClientState) -> bool:
 
 
 def _expired(state: ClientState, name: object) -> None:
-    timeouts = state.config.timeouts
     if name is Timer.BINDING_REQUIRED and state.keys.next is not None:
         build_again(state, state.keys.next)
     elif isinstance(name, Slot):
         state.lose(name, "its answers did not come after the key was renewed")
     elif state.stream is not None:
-        match name:
-            case Timer.HANDSHAKE_ANSWER if state.keys.current is not None:
-                renewal_unanswered(state)
-            case Timer.HANDSHAKE_ANSWER:
-                timed_out(state, "answer to the handshake", timeouts.handshake)
-            case Timer.BIND_ANSWER:
-                timed_out(state, "answer to the binding", timeouts.bind)
-            case Timer.FRAME:
-                timed_out(state, "rest of a frame", timeouts.frame)
-            case Timer.IDLE:
-                _idle(state)
-            case Timer.STATES:
-                _ask_for_states(state)
+        _too_long(state, name)
+
+
+def _too_long(state: ClientState, name: object) -> None:
+    """What was awaited on the present stream has not come."""
+    timeouts = state.config.timeouts
+    match name:
+        case Timer.HANDSHAKE_ANSWER if state.keys.current is not None:
+            renewal_unanswered(state)
+        case Timer.HANDSHAKE_ANSWER:
+            timed_out(state, "answer to the handshake", timeouts.handshake)
+        case Timer.BIND_ANSWER:
+            timed_out(state, "answer to the binding", timeouts.bind)
+        case Timer.FRAME:
+            timed_out(state, "rest of a frame", timeouts.frame)
+        case Timer.IDLE:
+            _idle(state)
+        case Timer.STATES:
+            for slot in state.keys.slots():
+                slot.states_due = True
 
 
 def _idle(state: ClientState) -> None:
@@ -98,22 +102,6 @@ def _idle(state: ClientState) -> None:
     elif state.keys.current is not None:
         send_ping(state, state.keys.current)
         state.timers.set(Timer.IDLE, state.now + state.config.timeouts.idle)
-
-
-def _ask_for_states(state: ClientState) -> None:
-    """Ask what became of the calls that are long without an answer: /mtproto/service_messages_about_messages."""
-    waits = state.config.timeouts.answer
-    for slot in state.keys.slots():
-        calls = [message for message in slot.session.sent.all() if isinstance(message.about, int)]
-        old = [call.msg_id for call in calls if state.server_time - time_of(call.msg_id) >= waits]
-        if old and slot.state is not SlotState.UNBOUND:
-            ids = tuple(old[: state.config.limits.ids])
-            msg_id, seq_no = slot.session.reserve(state.server_time, content_related=False)
-            slot.asked_about = (msg_id, ids)
-            body = MsgsStateReq(msg_ids=ids).to_bytes()
-            slot.outbox.append(Item(body=body, content_related=False, numbered=(msg_id, seq_no)))
-        if calls:
-            state.timers.set(Timer.STATES, state.now + waits)
 
 
 def _give_up(state: ClientState, call_id: CallId) -> None:

@@ -79,7 +79,7 @@ def _open(connection: Link, record: StoredKey, frame: bytes) -> None:
     # all or nothing has been decided; now the effects
     if not unrolled.is_container and one.session.doubles.seen(opened.msg_id):
         # it may be a copy that somebody on the path has made, and brings him nothing
-        _double(connection, one, *unrolled.messages)
+        _double(connection, one, *prepared)
         return
     connection.stream.send_quick_ack(opened.quick_ack_token)
     connection.attach(connection.server.sessions.open(record, opened.session_id, one))
@@ -169,7 +169,7 @@ def _take(connection: Link, record: StoredKey, one: ServerSession, prepared: Pre
         # it has ended since the container was opened, and its key perhaps too
         return
     if doubles.seen(message.msg_id):
-        _double(connection, one, message)
+        _double(connection, one, prepared)
         return
     doubles.add(message.msg_id, message.seq_no)
     # an acknowledgement is never acknowledged; mtcute gives it an odd seq_no all the same, and Telegram takes that
@@ -181,10 +181,12 @@ def _take(connection: Link, record: StoredKey, one: ServerSession, prepared: Pre
         receive_query(connection, record, one, message)
 
 
-def _double(connection: Link, one: ServerSession, message: Received) -> None:
+def _double(connection: Link, one: ServerSession, prepared: Prepared) -> None:
     """A message that came before never runs again; its answer may have been lost."""
+    message = prepared.message
     connection.dropped[Check.MSG_ID_SEEN] += 1
-    if not one.session.doubles.knows(message.msg_id):
+    # too old to tell; or a query that had its answer, which nobody acknowledged and we have forgotten
+    if not one.session.doubles.knows(message.msg_id) or (prepared.service is None and one.has_nothing_of(message.msg_id)):
         bad = BadMsgNotification(bad_msg_id=message.msg_id, bad_msg_seqno=message.seq_no, error_code=TOO_OLD)
         connection.reply(one, _reply(bad))
     elif one.answer_kept(message.msg_id):

@@ -145,6 +145,10 @@ class ServerSession:
         """The answer to ``msg_id``, if it has left and is not acknowledged."""
         return self.session.sent.about(AnswerTo(msg_id))
 
+    def has_nothing_of(self, msg_id: int) -> bool:
+        """Whether the query ``msg_id`` is neither under way nor answered, as far as is remembered."""
+        return not (msg_id in self.running or msg_id in self.undecided or msg_id in self.done or self.answer_kept(msg_id))
+
     def answer_kept(self, msg_id: int) -> bool:
         """Whether the answer to ``msg_id`` is still here, on its way or unacknowledged."""
         return msg_id in self.answering or self.kept_answer(msg_id) is not None
