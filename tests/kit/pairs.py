@@ -11,7 +11,7 @@ from mtproto_bind import CallReceived, ClientConnection, Event, KeyBound, Limits
 from mtproto_bind._connection.server.sessions import ServerSession
 from mtproto_bind._crypto import Side
 from mtproto_bind._session import REPLY, Item, Received, unroll
-from mtproto_bind._tl import API, TLObject
+from mtproto_bind._tl import API, SERVICE, TLObject
 from mtproto_bind._wire import Stream, Transport, key_id_of, open_sealed, seal
 from mtproto_bind.testing import (
     CheapCrypto,
@@ -155,6 +155,36 @@ class Wiretap(Network):
 
     def _reader(self) -> Stream:
         return Stream(Transport.detect(), server=True, limits=Limits(), entropy=SeededEntropy(b"tap"), crypto=CheapCrypto())
+
+
+def tap(pair: Pair) -> Wiretap:
+    """The network of a pair that was made with a tap. TypeError where it was not."""
+    if not isinstance(pair.network, Wiretap):
+        raise TypeError("the pair was made without a tap")
+    return pair.network
+
+
+def tapped_pair(**settings: Any) -> Pair:
+    """A bound pair with a tap that has kept nothing yet."""
+    pair = bound_pair(network=Wiretap(), **settings)
+    tap(pair).frames.clear()
+    return pair
+
+
+def said(pair: Pair, kind: type[TLObject]) -> list[tuple[int, Any]]:
+    """What the client said of one kind since the tap was last looked at, each with its message id."""
+    return [
+        (message.msg_id, SERVICE.read_whole(message.body))
+        for sent in tap(pair).take(pair)
+        for message in sent.messages
+        if SERVICE.name_of(message.body) == kind.constructor.name
+    ]
+
+
+def queries(pair: Pair) -> list[int]:
+    """The message ids under which OTHER_QUERY has left since the tap was last looked at."""
+    messages = [message for sent in tap(pair).take(pair) for message in sent.messages]
+    return [message.msg_id for message in messages if message.body == OTHER_QUERY]
 
 
 def binds_in(sealed: list[Sent]) -> list[tuple[int, Any, Sent]]:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.ledger import SOURCES
-from kit.pairs import OTHER_QUERY, Wiretap, binds_in, bound_pair, make_pair
+from kit.pairs import OTHER_QUERY, Wiretap, binds_in, bound_pair, make_pair, tap
 from kit.puppet import START, Line, Puppet, World
 from mtproto_bind import (
     Binding,
@@ -33,13 +33,6 @@ from mtproto_bind._wire import key_id_of
 from mtproto_bind.testing import Direction, Fault, FaultKind, Network, Owner
 
 QUERY = bytes.fromhex("2d7a1f0e00000000")
-
-
-def tap(pair: Any) -> Wiretap:
-    network = pair.network
-    if not isinstance(network, Wiretap):
-        raise TypeError(network)
-    return network
 
 
 @settings(max_examples=12)

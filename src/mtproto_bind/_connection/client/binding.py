@@ -15,7 +15,7 @@ from ..._session import Item, RpcError
 from ..._wire import BindingRequest, seal_binding
 from .state import ClientState, Timer
 
-__all__ = ["ask_for_owners_key", "bind_answered", "build_again", "drained", "nothing_ran", "start_binding"]
+__all__ = ["ask_for_owners_key", "bind_answered", "binding_forgotten", "build_again", "drained", "nothing_ran", "start_binding"]
 
 NOT_BOUND = frozenset({Refusal.ENCRYPTED_MESSAGE_INVALID, Refusal.TEMP_AUTH_KEY_EMPTY, Refusal.EXPIRES_AT_INVALID})
 """The temporary key speaks for nobody."""
@@ -87,6 +87,14 @@ def nothing_ran(state: ClientState, slot: Slot, why: str) -> None:
     for message in slot.session.sent.all():
         slot.session.sent.settle(message.msg_id)
         state.abandon(message.about, True, why)
+
+
+def binding_forgotten(state: ClientState, slot: Slot) -> None:
+    """The server cannot tell whether it took the binding: another one, later each time."""
+    wait = _delay(state)
+    state.refusals += 1
+    build_again(state, slot)
+    state.timers.set(Timer.BIND_AGAIN, state.now + wait)
 
 
 def drained(state: ClientState) -> bool:

@@ -12,7 +12,7 @@ from ..._ground import id_from_bytes
 from ..._keys import Slot
 from ..._session import Item, Message, Session
 from ..._tl import BadMsgNotification, DestroySession
-from .binding import build_again, nothing_ran
+from .binding import binding_forgotten, build_again, nothing_ran
 from .sending import send_ping
 from .state import ClientState
 
@@ -75,7 +75,7 @@ def _cannot_tell(state: ClientState, slot: Slot, refused: Iterable[Message], why
     """The server does not know any more whether it took them, or what became of them."""
     for message in refused:
         if message.about == slot.request:
-            build_again(state, slot)
+            binding_forgotten(state, slot)
         slot.session.sent.settle(message.msg_id)
         state.abandon(message.about, False, why)
 
