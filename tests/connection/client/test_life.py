@@ -123,7 +123,7 @@ def test_a_call_that_is_long_without_an_answer_is_asked_about() -> None:
     assert queries(pair) == []
 
 
-@pytest.mark.parametrize("state", [1, 2, 3, 4 + 64])
+@pytest.mark.parametrize("state", [1, 2, 3, 4, 4 + 64, 4 + 32 + 64])
 def test_what_did_not_come_or_is_answered_leaves_again_under_its_id(state: int) -> None:
     pair, msg_id = silent_call()
     slot = pair.client._state.keys.current
@@ -133,6 +133,9 @@ def test_what_did_not_come_or_is_answered_leaves_again_under_its_id(state: int) 
     assert queries(pair) == [msg_id]
     say(pair, MsgsAllInfo(msg_ids=(msg_id, 8), info=bytes([state, 1])))
     assert queries(pair) == [msg_id]
+    # what is surely in work is left alone
+    say(pair, MsgsAllInfo(msg_ids=(msg_id,), info=bytes([4 + 32])))
+    assert queries(pair) == []
     assert len(pair.server_events(CallReceived)) == 0
 
 

@@ -282,6 +282,12 @@ def test_a_late_refusal_of_a_renewal_that_was_given_up_costs_no_key(monkeypatch:
     assert not pair.events(KeyExpired)
     assert not pair.events(CallFailed)
     assert len(pair.events(TransportEnded)) == 1
+    # on the next stream nothing in the clear is out, so the same word is about the key
+    pair.run(1.2)
+    pair.client.call(QUERY, pair.client_now)
+    pair.run(0)
+    deliver(pair, (-404).to_bytes(4, "little", signed=True))
+    assert [event.verdict.end for event in pair.events(KeyExpired)] == [KeyEnd.UNKNOWN]
 
 
 def test_a_stream_on_which_nothing_was_asked_leaves_the_doubt() -> None:
@@ -336,3 +342,23 @@ def test_a_clock_that_leaps_and_comes_back_is_where_it_was() -> None:
     client.handle_timeout(state.now + 90_000)
     client.handle_timeout(state.now - 90_000)
     assert state.server_time == pytest.approx(server_time)
+
+
+def test_a_clock_that_nothing_has_told_is_our_own() -> None:
+    client = make_pair().client
+    client.handle_timeout(1_800_000_000.0)
+    client.handle_timeout(1_799_996_400.0)
+    assert client.status.clock.offset == 0
+
+
+def test_a_renewal_that_was_given_up_and_answered_late_is_out_no_more() -> None:
+    pair = bound_pair()
+    pair.run(70)
+    pair.client.renew(pair.client_now)
+    pair.network.befall_next(Direction.TO_CLIENT, FaultKind.DELAY, seconds=15.3)
+    pair.run(15.7)
+    assert pair.client.status.attempts == 1
+    pair.client.call(QUERY, pair.client_now)
+    pair.run(0)
+    deliver(pair, (-404).to_bytes(4, "little", signed=True))
+    assert [event.verdict.end for event in pair.events(KeyExpired)] == [KeyEnd.UNKNOWN]

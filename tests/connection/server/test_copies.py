@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from kit.puppet import Line, Puppet, World
-from mtproto_bind import CallReceived, Limits
+from kit.puppet import Line, Puppet, World, permanent_record, temporary_record
+from mtproto_bind import CallReceived, KeyNeeded, Limits
 from mtproto_bind._tl import (
     BadMsgNotification,
     BadServerSalt,
     ContainedMessage,
+    MsgsAck,
     NewSessionCreated,
     Ping,
+    RpcResult,
     write_container,
 )
 
@@ -163,3 +165,37 @@ def test_refusals_that_the_client_does_not_read_have_an_end() -> None:
     frames = [puppet.seal(puppet.hold(QUERY), salt=0) for _ in range(9)]
     other.frame(*frames)
     assert len(other.heard) == 4
+
+
+def test_a_copy_of_a_call_is_answered_by_what_became_of_the_call() -> None:
+    """In work: nothing but an acknowledgement; answered: the answer; acknowledged: nothing; forgotten: that nobody can tell."""
+    line, puppet = ready()
+    query = puppet.hold(QUERY)
+    line.frame(puppet.seal(query))
+    puppet.repeat(query)
+    assert puppet.heard(BadMsgNotification) == []
+    answer(line)
+    puppet.repeat(query)
+    assert puppet.results(query.msg_id) == [b"done", b"done"]
+    [result, *_] = [each for each in puppet.heard() if isinstance(each.thing, RpcResult)]
+    puppet.say(MsgsAck(msg_ids=(result.msg_id,)))
+    puppet.repeat(query)
+    assert puppet.heard(BadMsgNotification) == []
+    [session] = line.link._link.sessions.values()
+    session.done.clear()
+    puppet.repeat(query)
+    assert [(bad.bad_msg_id, bad.error_code) for bad in puppet.heard(BadMsgNotification)] == [(query.msg_id, 20)]
+    assert len(line.told(CallReceived)) == 1
+
+
+def test_a_copy_of_a_call_that_waits_for_the_owner_is_not_given_up() -> None:
+    world = World(permanent_record(), temporary_record(bound=False))
+    world.hold = (KeyNeeded,)
+    puppet = Puppet(world.dial(), temporary_record(bound=False))
+    world.server.cache_key(temporary_record(bound=False))
+    query = puppet.hold(QUERY)
+    frame = puppet.seal(query)
+    puppet.line.frame(frame)
+    assert len(puppet.line.held) == 1
+    world.dial().frame(frame)
+    assert puppet.heard(BadMsgNotification) == []
