@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kit.pairs import OTHER_QUERY, bound_pair, make_pair
 from mtproto_bind import CallFailed, ConnectionClosed, KeyBound, TransportEnded
 from mtproto_bind._connection.client.state import Timer
@@ -60,3 +62,28 @@ def test_a_clock_that_stands_still_shifts_nothing() -> None:
     pair.run(1)
     assert state.clock.certain
     assert len(pair.events(KeyBound)) == 1
+
+
+def test_a_clock_that_goes_back_twice_does_not_move_the_servers() -> None:
+    client = bound_pair().client
+    state = client._state
+    server_time = state.server_time
+    for _ in range(2):
+        client.handle_timeout(state.now - 3600)
+        assert state.server_time == pytest.approx(server_time)
+
+
+def test_a_clock_that_leaps_and_comes_back_is_where_it_was() -> None:
+    client = bound_pair().client
+    state = client._state
+    server_time = state.server_time
+    client.handle_timeout(state.now + 90_000)
+    client.handle_timeout(state.now - 90_000)
+    assert state.server_time == pytest.approx(server_time)
+
+
+def test_a_clock_that_nothing_has_told_is_our_own() -> None:
+    client = make_pair().client
+    client.handle_timeout(1_800_000_000.0)
+    client.handle_timeout(1_799_996_400.0)
+    assert client.status.clock.offset == 0
