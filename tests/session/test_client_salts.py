@@ -54,8 +54,17 @@ def test_salts_are_asked_for_where_the_one_in_use_may_end_and_no_more_than_once_
     assert salts.wanted(later + ASK_AGAIN, NOW + DAY) == 0
 
 
+def test_when_the_last_promised_salt_is_in_use_the_next_ones_are_asked_for_in_time() -> None:
+    """It is as old as its beginning, however late it was taken up."""
+    salts = ClientSalts(1, NOW)
+    salts.promised(promised(count=1))
+    assert salts.at(NOW + GOOD_FOR - 1) == 2
+    assert salts.wanted(NOW + GOOD_FOR - 1, NOW + DAY) == 0
+    assert salts.wanted(NOW + GOOD_FOR, NOW + DAY) == 49
+
+
 def test_one_request_asks_for_at_most_sixty_four() -> None:
-    assert ClientSalts(1, 0.0).wanted(NOW, NOW + 100 * DAY) == MOST_SALTS
+    assert ClientSalts(1, 0.0).wanted(NOW, NOW + 100 * DAY) == MOST_SALTS == 64
     assert ClientSalts(1, 0.0).wanted(NOW, NOW + 5) == 2
 
 

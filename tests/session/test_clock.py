@@ -60,3 +60,12 @@ def test_no_time_lies_beyond_31_bits(server_time: float, now: float) -> None:
     # message ids would outgrow 64 bits soon after
     for told in (ServerClock().told_by_message(server_time, now), ServerClock().told_by_notification(server_time, now)):
         assert told.time(now) < 2**31
+
+
+def test_clocks_agree_where_both_are_certain_and_no_further_apart_than_they_may_be_wrong() -> None:
+    clock = ServerClock(100.0, 2.0)
+    for apart, agree in ((3.0, True), (-3.0, True), (5.0, True), (5.5, False), (-5.5, False)):
+        other = ServerClock(100.0 + apart, 3.0)
+        assert (clock.agrees(other), other.agrees(clock)) == (agree, agree)
+    assert not clock.agrees(clock.doubted())
+    assert not clock.doubted().agrees(clock)

@@ -81,3 +81,18 @@ def test_an_empty_memory() -> None:
     doubles.add(5, 1)
     doubles.clear()
     assert (doubles.range(), doubles.seen(5), doubles.neighbours(9), len(doubles)) == (None, False, (None, None), 0)
+
+
+def test_what_was_forgotten_as_lowest_stays_forgotten() -> None:
+    doubles = Doubles(1)
+    for msg_id in (10, 20, 5):
+        doubles.add(msg_id, 1)
+    doubles.forget(20)
+    assert doubles.seen(10)
+
+
+def test_the_sequence_number_of_an_id_is_remembered_with_it() -> None:
+    doubles = Doubles(3)
+    for msg_id in (8, 4, 12):
+        doubles.add(msg_id, msg_id + 1)
+    assert [doubles.seq_no(msg_id) for msg_id in (4, 8, 12)] == [5, 9, 13]

@@ -189,7 +189,10 @@ def test_an_address_in_use() -> None:
 def test_a_server_that_is_told_to_stop_before_it_runs() -> None:
     server = VaultServer(Vault(KEY))
     server.stop()
-    server.run()
+    thread = Thread(target=server.run, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
     server.close()
 
 

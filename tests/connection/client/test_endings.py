@@ -15,6 +15,7 @@ from mtproto_bind import (
     OutcomeUnknown,
     PermanentKeyCreated,
     Retry,
+    Timeouts,
     TransportEnded,
     TransportErrorReceived,
 )
@@ -157,3 +158,43 @@ def test_an_error_is_charged_to_no_key_where_it_may_be_about_two() -> None:
     state.sealed_since_proof.add(key_id)
     transport_error(pair, -404)
     assert [(event.key_id, event.verdict.end) for event in pair.events(KeyExpired)] == [(key_id, KeyEnd.UNKNOWN)]
+
+
+def test_a_renewal_given_up_on_another_stream_has_no_share_in_an_error() -> None:
+    pair = bound_pair()
+    pair.run(120)
+    state = pair.client._state
+    key_id = pair.client.bound_key().key.id
+    state.plain_unanswered = True
+    pair.cut()
+    pair.run(5)
+    state.sealed_since_proof.add(key_id)
+    transport_error(pair, -404)
+    assert [(event.key_id, event.verdict.end) for event in pair.events(KeyExpired)] == [(key_id, KeyEnd.UNKNOWN)]
+
+
+def test_a_renewal_whose_query_never_left_has_no_share_in_an_error() -> None:
+    """It waited for a sign of life under the key in use, and none came."""
+    pair = bound_pair(client={"timeouts": Timeouts(handshake=20)})
+    pair.run(120)
+    key_id = pair.client.bound_key().key.id
+    pair.cut()
+    pair.run(0)
+    pair.client.renew(pair.client_now)
+    pair.run(5, lambda each: each.client.status.stream_open)
+    pair.link = None
+    pair.run(21)
+    assert pair.client.status.attempts == 1
+    transport_error(pair, -404)
+    assert [(event.key_id, event.verdict.end) for event in pair.events(KeyExpired)] == [(key_id, KeyEnd.UNKNOWN)]
+
+
+def test_a_renewal_that_is_answered_late_has_no_share_in_what_follows() -> None:
+    pair = bound_pair(client={"timeouts": Timeouts(handshake=2)})
+    pair.network.latency = 1.4
+    pair.client.renew(pair.client_now)
+    pair.run(2.1)
+    assert pair.client.status.attempts == 1
+    assert pair.client._state.plain_unanswered
+    pair.run(0.8)
+    assert not pair.client._state.plain_unanswered

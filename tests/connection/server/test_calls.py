@@ -18,6 +18,7 @@ from mtproto_bind._tl import (
     InvokeWithLayer,
     InvokeWithoutUpdates,
     MsgsAck,
+    Ping,
     pack,
 )
 
@@ -142,3 +143,26 @@ def test_a_call_whose_stream_ends_while_the_owner_is_asked_may_come_again() -> N
     one.line = one.world.dial()
     one.repeat(message)
     assert [call.msg_id for call in one.line.told(CallReceived)] == [message.msg_id]
+
+
+def test_a_query_whose_question_ended_with_its_stream_is_undecided_no_more() -> None:
+    record = temporary_record(bound=False)
+    one = Puppet(World(permanent_record(), record).dial(), record)
+    one.say(Ping(ping_id=1))
+    one.world.hold = (KeyNeeded,)
+    one.say(QUERY)
+    session = one.world.server.sessions.find(record.key.id, one.session_id)
+    assert session is not None
+    assert session.undecided == {one.sent[-1]}
+    one.line.lose()
+    assert session.undecided == set()
+
+
+def test_a_query_that_was_answered_is_undecided_no_more() -> None:
+    record = temporary_record(bound=False)
+    one = Puppet(World(permanent_record(), record).dial(), record)
+    msg_id = one.say(QUERY)
+    session = one.world.server.sessions.find(record.key.id, one.session_id)
+    assert session is not None
+    assert one.results(msg_id) == [NOT_BOUND]
+    assert session.undecided == set()

@@ -10,6 +10,7 @@ from mtproto_bind._tl import (
     BadMsgNotification,
     BadServerSalt,
     ContainedMessage,
+    MsgResendReq,
     MsgsAck,
     NewSessionCreated,
     Ping,
@@ -199,3 +200,27 @@ def test_a_copy_of_a_call_that_waits_for_the_owner_is_not_given_up() -> None:
     assert len(puppet.line.held) == 1
     world.dial().frame(frame)
     assert puppet.heard(BadMsgNotification) == []
+
+
+def test_a_service_message_that_comes_again_is_neither_called_too_old_nor_acknowledged() -> None:
+    line, puppet = ready()
+    message = puppet.hold(PING)
+    frame = puppet.seal(message)
+    line.frame(frame)
+    line.frame(frame)
+    line.world.pass_time(15)
+    assert puppet.heard(BadMsgNotification) == []
+    # its answer was acknowledgement enough
+    assert puppet.heard(MsgsAck) == []
+
+
+def test_on_a_stream_that_lives_an_old_answer_can_still_be_asked_for() -> None:
+    """What nobody acknowledges is forgotten where it would leave again of itself, and nowhere else."""
+    line, puppet = ready()
+    puppet.say(QUERY)
+    answer(line)
+    told = line.heard[-1]
+    line.world.pass_time(700)
+    puppet.say(PING)
+    puppet.say(MsgResendReq(msg_ids=(told.msg_id,)))
+    assert [each.msg_id for each in line.heard].count(told.msg_id) == 2

@@ -334,6 +334,10 @@ def test_who_has_no_name_is_one_peer() -> None:
     line = world.dial(peer=None)
     for number in range(3):
         Shaker(PERMANENT, bytes([number])).finish(line)
+    line.tell(ReqPQMulti(nonce=bytes([8]) * 16))
+    other = world.dial(peer=None)
+    other.tell(ReqPQMulti(nonce=bytes([9]) * 16))
+    assert closed_for(other) == (Check.HANDSHAKES_PER_PEER, [-429])
 
 
 def test_two_at_once_with_different_requests() -> None:
