@@ -79,7 +79,7 @@ def test_a_container_that_could_not_be_read_may_come_again_on_another_stream() -
     assert not pair.client.status.dropped
 
 
-@pytest.mark.parametrize(("ahead", "believed"), [(-312, False), (-306, True), (42, False)])
+@pytest.mark.parametrize(("ahead", "believed"), [(-312, False), (-306, True), (36, True), (42, False)])
 def test_the_window_is_as_much_longer_as_the_clock_is_unsure(ahead: float, believed: bool) -> None:
     pair = bound_pair()
     state = pair.client._state

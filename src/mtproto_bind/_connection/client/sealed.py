@@ -144,11 +144,10 @@ def _receive(state: ClientState, slot: Slot, message: Received) -> int:
 def _check_time(state: ClientState, unrolled: Unrolled) -> None:
     """The window holds once the clock is known; a notification is how we learn it, and names a message of ours instead."""
     if state.clock.certain and not any(constructor_id(message.body) in EXEMPT for message in unrolled.messages):
-        late = state.server_time - time_of(unrolled.msg_id)
-        if late < -NEWEST:
+        late, unsure = state.server_time - time_of(unrolled.msg_id), state.clock.uncertainty or 0.0
+        if late < -NEWEST - unsure:
             # it is the server's own: our idea of its clock is behind, and the next message tells better
             state.clock = state.clock.doubted()
-        unsure = state.clock.uncertainty or 0.0
         require(-NEWEST - unsure <= late <= OLDEST + unsure, Check.MSG_ID_WINDOW, f"{late:.0f} s old")
 
 
