@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from .clock import Clock
+from ..clock import Clock
+from ..switchboard import CallUnanswered
 from .dialing import dial
-from .driver import CallUnanswered, SyncDriver
+from .driver import SyncDriver
 from .server import SyncServer
+from .streams import ByteStream
 
-__all__ = ["CallUnanswered", "Clock", "SyncDriver", "SyncServer", "dial"]
+__all__ = ["ByteStream", "CallUnanswered", "Clock", "SyncDriver", "SyncServer", "dial"]

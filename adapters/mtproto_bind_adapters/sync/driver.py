@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -20,15 +19,14 @@ from mtproto_bind import (
     KeyBound,
     KeyExpired,
     LocalProtocolError,
-    NotRun,
-    OutcomeUnknown,
     Question,
-    RpcError,
     Transport,
     TransportEnded,
 )
 
-from .clock import Clock
+from ..clock import Clock
+from ..switchboard import CallUnanswered
+from .streams import ByteStream
 
 __all__ = ["CallUnanswered", "SyncDriver"]
 
@@ -42,14 +40,6 @@ FAREWELL = 1.0
 """The same for what is written before a stream is closed."""
 
 
-class CallUnanswered(Exception):
-    """A call ended without an answer. ``reason`` says how: refused by the server, surely not run, or not known."""
-
-    def __init__(self, reason: RpcError | NotRun | OutcomeUnknown) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-
-
 def ignore(_event: Event) -> None:
     """What happens to an event that nobody asked for."""
 
@@ -57,15 +47,16 @@ def ignore(_event: Event) -> None:
 class SyncDriver:
     """Carries ``connection`` over the streams that ``dial`` opens.
 
-    ``dial`` returns a connected blocking socket; what it raises comes out of the method that was called, and the next call dials
-    again. ``on_event`` is given what comes while :meth:`call`, :meth:`wait_for` or :meth:`wait_bound` wait for something else;
-    it may answer questions with :meth:`answer`, and must do so for those that only the owner of the connection can answer.
+    ``dial`` returns a connected blocking socket, or another :class:`ByteStream`; what it raises comes out of the method that was
+    called, and the next call dials again. ``on_event`` is given what comes while :meth:`call`, :meth:`wait_for` or
+    :meth:`wait_bound` wait for something else; it may answer questions with :meth:`answer`, and must do so for those that only
+    the owner of the connection can answer.
     """
 
     def __init__(
         self,
         connection: ClientConnection,
-        dial: Callable[[], socket.socket],
+        dial: Callable[[], ByteStream],
         *,
         transport: Transport | None = None,
         on_event: Callable[[Event], None] = ignore,
@@ -77,7 +68,7 @@ class SyncDriver:
         self._dial = dial
         self._transport = transport or Transport()
         self._on_event = on_event
-        self._stream: socket.socket | None = None
+        self._stream: ByteStream | None = None
         self._retry_at = 0.0
         self._bound: KeyBound | None = None
         self._closed = False
@@ -191,7 +182,7 @@ class SyncDriver:
         if until is not None and self.now() >= until:
             raise TimeoutError("nothing happened in time")
 
-    def _send(self, stream: socket.socket) -> bool:
+    def _send(self, stream: ByteStream) -> bool:
         """Writes what is due. False: the stream is lost."""
         try:
             if data := self.connection.data_to_send(self.now()):
@@ -204,7 +195,7 @@ class SyncDriver:
             return False
         return True
 
-    def _receive(self, stream: socket.socket, patience: float | None) -> None:
+    def _receive(self, stream: ByteStream, patience: float | None) -> None:
         """Reads once, for at most ``patience`` seconds."""
         try:
             # A timeout of 0 would mean not to wait at all, and raise another error.
@@ -225,6 +216,6 @@ class SyncDriver:
         """The last words, as far as the peer takes them at once; then the end."""
         if self._stream is not None:
             stream, self._stream = self._stream, None
-            with stream, suppress(OSError):
+            with closing(stream), suppress(OSError):
                 stream.settimeout(FAREWELL)
                 stream.sendall(self.connection.data_to_send(self.now()))

@@ -14,8 +14,8 @@ from typing import Self
 
 from mtproto_bind import Event, Server, ServerConnection, ServerTransport, Transport
 
+from ..clock import Clock
 from ..stores import Store
-from .clock import Clock
 from .served import Served
 
 __all__ = ["SyncServer"]
