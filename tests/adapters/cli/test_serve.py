@@ -132,7 +132,7 @@ def test_a_refused_client_is_told_of(pem: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "complaint"),
     [
-        (["--websocket", "127.0.0.1:0"], "--websocket is not there yet"),
+        (["--secret", "00"], "--secret: "),
         (["--store", "sqlite:keys"], "--store sqlite:keys is not there yet"),
         (["--test"], "give --dc too"),
         (["--media"], "give --dc too"),
