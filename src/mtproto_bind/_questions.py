@@ -302,5 +302,6 @@ def _are_numbers(value: object, count: int, *, below: int) -> bool:
 
 def _check_type(value: object, expected: Any) -> None:
     if not isinstance(value, expected):
-        name = getattr(expected, "__name__", str(expected))
+        # a union has a name of its own from Python 3.14 on, which is that of no alternative
+        name = expected.__name__ if isinstance(expected, type) else str(expected)
         raise TypeError(f"expected {name} for an answer, got {type(value).__name__}")
