@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 OPTIMISED := -W "ignore:assertions not in test modules:pytest.PytestConfigWarning"
 
 .NOTPARALLEL:
-.PHONY: demo test lint docs coverage optimised endurance clean
+.PHONY: demo test lint docs coverage optimised endurance crowd clean
 
 demo: $(VENV)/made
 	$(BIN)/mtproto-bind demo
@@ -37,6 +37,11 @@ optimised: $(VENV)/made $(VENV)/node
 endurance: $(VENV)/made
 	$(BIN)/python tests/kit/endurance.py week
 	$(BIN)/python tests/kit/endurance.py tcp
+
+# 500 clients at once against one anyio server, on either event loop: what it takes of time and memory.
+crowd: $(VENV)/made
+	$(BIN)/python tests/kit/crowd.py 500 asyncio
+	$(BIN)/python tests/kit/crowd.py 500 trio
 
 # The generated pages of docs/reference.
 docs: $(VENV)/made

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from mtproto_bind_adapters.websocket import ServerCarrier
+
 from mtproto_bind import (
     CallAnswered,
     CallFailed,
@@ -18,7 +20,6 @@ from mtproto_bind import (
     UpdateReceived,
 )
 from mtproto_bind_adapters.sync import SyncServer
-from mtproto_bind_adapters.websocket import ServerCarrier
 
 from .serving import QUERY, make_loop, running
 
@@ -88,7 +89,8 @@ class Playing:
 def playing() -> Iterator[tuple[tuple[str, int], str]]:
     """The server of the script; its address, and its URL for WebSockets."""
     server = Playing()
-    with running(server.loop, also=lambda loop: loop.listen("127.0.0.1", 0, carrier=ServerCarrier)) as (address, (host, port)):
+    host, port = server.loop.listen("127.0.0.1", 0, carrier=ServerCarrier)
+    with running(server.loop) as address:
         yield address, f"ws://{host}:{port}/apiws"
 
 
