@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from threading import Condition
 
@@ -82,10 +83,8 @@ def play_with_thread(dial: Dial, transport: Transport) -> list[str]:
             elif step == "lost":
                 until(is_end)
             elif isinstance(step, bytes):
-                try:
+                with suppress(CallUnanswered):
                     link.call(step, timeout=PATIENCE)
-                except CallUnanswered as error:
-                    assert str(error.reason)
     return [name(event) for event in events]
 
 
@@ -108,10 +107,8 @@ async def play_with_tasks(dial: Callable[[], object], transport: Transport) -> l
             elif step == "lost":
                 await until(is_end)
             elif isinstance(step, bytes):
-                try:
+                with suppress(CallUnanswered):
                     await link.call(step)
-                except CallUnanswered as error:
-                    assert str(error.reason)
     return [name(event) for event in events]
 
 
