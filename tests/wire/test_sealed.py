@@ -112,6 +112,14 @@ def test_padding_is_drawn_in_two_steps(first: int) -> None:
         assert (32 + 4 * words + fewest) % 16 == 0
 
 
+def test_messages_of_one_length_come_in_sixteen() -> None:
+    """What a proxy with a dd secret asks for is done everywhere: the size of a message does not tell that of its body."""
+    draw = numbered("sizes")
+    body = bytes(40)
+    sizes = {len(seal(KEY, Side.CLIENT, **{**PARTS, "body": body}, padding=draw_padding(len(body), draw))) for _ in range(400)}
+    assert sizes == {120 + 16 * blocks for blocks in range(16)}
+
+
 @given(st.integers(1, 100))
 def test_drawn_padding_is_accepted(words: int) -> None:
     body = bytes(4 * words)

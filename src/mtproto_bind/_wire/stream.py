@@ -78,6 +78,8 @@ class Stream:
         self._cut_off = False
         self.framing: Framing | None = None
         """The framing, once it is known."""
+        self.dc: int | None = None
+        """What a client wrote into its header, numbered as in the handshake. None: without a secret it means nothing."""
         self.quick_ack = False
         """Whether the last frame asked for a quick acknowledgement."""
         if isinstance(transport, ServerTransport):
@@ -175,6 +177,7 @@ class Stream:
         accepted = self._accept(prefix)
         self._buffer.drop(HEADER_LENGTH)
         self._keystreams = accepted.keystreams
+        self.dc = accepted.dc if self._awaited.secrets else None
         self._buffer.append(accepted.keystreams.incoming(self._buffer.take(len(self._buffer))))
         return self._speak(accepted.framing)
 
