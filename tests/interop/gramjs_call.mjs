@@ -13,7 +13,7 @@ import { _serverKeys } from 'telegram/crypto/RSA.js'
 import { PromisedNetSockets } from 'telegram/extensions/index.js'
 import { ConnectionTCPAbridged, ConnectionTCPFull, ConnectionTCPObfuscated } from 'telegram/network/index.js'
 import { MemorySession } from 'telegram/sessions/index.js'
-import { DC, fail, run, tell } from './lines.mjs'
+import { DC, run, tell } from './lines.mjs'
 
 const TRANSPORTS = {
     'full': ConnectionTCPFull,
@@ -32,13 +32,11 @@ class StderrLogger extends Logger {
     }
 }
 
-// The only way out: a stream to the address this program was given, which is on loopback. GramJS dials port 80 whatever its
-// session says, so the port is mended here.
-function loopbackTo(host, port) {
+// GramJS dials port 80 whatever its session says.
+function socketTo(port) {
     return class extends PromisedNetSockets {
-        connect(_port, ip) {
-            if (ip !== host) fail(`GramJS dials ${ip}`)
-            return super.connect(port, ip)
+        connect(_port, host) {
+            return super.connect(port, host)
         }
     }
 }
@@ -66,7 +64,7 @@ async function call(transport, host, port) {
     session.setDC(DC, host, port)
     const client = new TelegramClient(session, 1, 'none', {
         connection: TRANSPORTS[name],
-        networkSocket: loopbackTo(host, port),
+        networkSocket: socketTo(port),
         proxy: secret && { MTProxy: true, ip: host, port, secret },
         connectionRetries: 5,
         baseLogger: new StderrLogger(),

@@ -1,7 +1,8 @@
 // What the JavaScript clients of this folder have in common: their lines, their patience, and that they stay on loopback.
 
+import './loopback.mjs'
+
 const PATIENCE_MS = 60_000
-const LOOPBACK = ['127.0.0.1', '::1']
 const startTimer = globalThis.setTimeout
 
 export const DC = 2
@@ -19,7 +20,6 @@ export function fail(text) {
 export function run(main, usage) {
     const [host, port, pem, ...more] = process.argv.slice(2)
     if (!pem) fail(`usage: node ${usage}`)
-    if (!LOOPBACK.includes(host)) fail(`${host} is not on loopback`)
     startTimer(() => fail(`not done after ${PATIENCE_MS / 1000} seconds`), PATIENCE_MS)
     main(host, Number(port), pem, ...more).then(() => process.exit(0), (error) => fail(error.stack))
 }

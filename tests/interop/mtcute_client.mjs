@@ -19,8 +19,8 @@ export function nameKey(crypto, key) {
     return key && Buffer.from(crypto.sha1(key).subarray(12, 20)).reverse().toString('hex')
 }
 
-// The only way out: a stream to the address this program was given, which is on loopback. With a secret the server is an MTProxy,
-// and the secret says what is spoken.
+// It dials the address that this program was given and no other. With a secret the server is an MTProxy, and the secret says what
+// is spoken.
 function makeTransport(host, port, name, secret) {
     const transport = secret ? new MtProxyTcpTransport({ host, port, secret }) : new TcpTransport()
     if (!secret) transport.packetCodec = CODECS[name]
