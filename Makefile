@@ -51,10 +51,10 @@ docs: $(VENV)/made
 $(VENV)/made: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable ".[all]" --group test --group lint
+	$(BIN)/python -m pip install --quiet --editable ".[all]" --group test --group lint --group interop
 	touch $@
 
-# The real client of tests/interop. Where Node is missing those tests fail, and say what to install.
+# The real clients of tests/interop that are in JavaScript. Where Node is missing those tests fail, and say what to install.
 $(VENV)/node: $(VENV)/made $(wildcard tests/interop/package.json tests/interop/package-lock.json)
 	if test -f tests/interop/package.json && command -v npm >/dev/null; \
 	then npm ci --prefix tests/interop --ignore-scripts --no-audit --no-fund && touch $@; fi
