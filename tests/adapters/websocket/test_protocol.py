@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Opcode
 
+from kit.serving import CONFIG, DC, QUERY, SERVER_KEY
 from kit.websocket_peers import Wire, close, frame, pieces, request, response, talk, wires
+from mtproto_bind import (
+    NEED_DATA,
+    CallAnswered,
+    CallReceived,
+    ClientConnection,
+    Computation,
+    Question,
+    Server,
+    ServerConfig,
+    Transport,
+)
 from mtproto_bind_adapters.carrier import Carrier, CarrierError
-from mtproto_bind_adapters.websocket import ClientCarrier, ServerCarrier
+from mtproto_bind_adapters.clock import Clock
+from mtproto_bind_adapters.stores import MemoryStore
+from mtproto_bind_adapters.websocket import WEBSOCKET_TRANSPORT, ClientCarrier, ServerCarrier
 from mtproto_bind_adapters.websocket.protocol import HANDSHAKE_CEILING, MESSAGE_CEILING, MESSAGE_SIZE, TEXT_CEILING
 
 URL = "ws://localhost/apiws"
@@ -109,6 +124,52 @@ def test_the_first_frames_may_come_with_the_answer(wire: Wire, places: list[int]
     heard = b"".join(carrier.receive(piece) for piece in pieces(answered + wire.frames, places))
     assert heard == wire.payload
     assert carrier.open
+
+
+def refragmented(data: bytes, random: Random, *, mask: bool) -> Iterator[bytes]:
+    """Frames that hold ``data``: messages of any size, empty ones too, whole or in fragments, with pings between."""
+    begun = False
+    while data or begun:
+        if random.random() < 0.2:
+            yield frame(b"?", mask=mask, opcode=Opcode.PING)
+        size = random.choice([0, 1, 3, 64, 1000])
+        piece, data = data[:size], data[size:]
+        more = bool(data) and random.random() < 0.5
+        yield frame(piece, mask=mask, opcode=Opcode.CONT if begun else Opcode.BINARY, fin=not more)
+        begun = more
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_whole_connection_goes_through_any_cut(seed: int) -> None:
+    random = Random(seed)
+    client_end, server_end = ClientCarrier(URL), ServerCarrier()
+    from_server, from_client = response(client_end.data_to_send()), request()
+    now = Clock().now()
+    connection = ClientConnection(CONFIG)
+    connection.transport_opened(WEBSOCKET_TRANSPORT, now)
+    call = connection.call(QUERY * 1000, now)
+    store = MemoryStore()
+    served = Server(ServerConfig(private_keys=(SERVER_KEY,), dc=DC)).accept(Transport.detect(obfuscated_only=True), "peer", now)
+    answers = []
+    while not answers:
+        for machine in (connection, served):
+            while (event := machine.next_event()) is not NEED_DATA:
+                if isinstance(event, Computation):
+                    machine.answer(event, event.run(), now)
+                elif isinstance(event, Question):
+                    machine.answer(event, store.answer(event, now), now)
+                elif isinstance(event, CallReceived):
+                    served.send_result(event, event.body[::-1], now)
+                elif isinstance(event, CallAnswered):
+                    answers.append(event)
+        from_client += b"".join(refragmented(connection.data_to_send(now), random, mask=True))
+        from_server += b"".join(refragmented(served.data_to_send(now), random, mask=False))
+        # the first of them come in one piece with the handshake, if at all; of every turn a part comes a turn later
+        there, back = random.randint(0, len(from_client)), random.randint(0, len(from_server))
+        served.receive_data(server_end.receive(from_client[:there]), now)
+        connection.receive_data(client_end.receive(from_server[:back]), now)
+        from_client, from_server = from_client[there:], from_server[back:]
+    assert answers == [CallAnswered(call_id=call, body=(QUERY * 1000)[::-1])]
 
 
 # ---- the end
