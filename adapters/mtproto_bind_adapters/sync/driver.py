@@ -22,7 +22,7 @@ from mtproto_bind import (
 )
 
 from ..switchboard import CallUnanswered
-from .carrier import Carrier, earliest
+from .drive import Drive, earliest
 from .streams import ByteStream
 
 __all__ = ["CallUnanswered", "SyncDriver"]
@@ -53,8 +53,8 @@ class SyncDriver:
         on_event: Callable[[Event], None] = ignore,
     ) -> None:
         self.connection = connection
-        self._carrier = Carrier(connection, transport)
-        self.now = self._carrier.now
+        self._drive = Drive(connection, transport)
+        self.now = self._drive.now
         self._dial = dial
         self._on_event = on_event
         self._bound: KeyBound | None = None
@@ -69,7 +69,7 @@ class SyncDriver:
     @property
     def round_trips(self) -> int:
         """Times that something came after something was sent."""
-        return self._carrier.round_trips
+        return self._drive.round_trips
 
     def next_event(self, timeout: float | None = None) -> Event:
         """The next event, computations apart: those are run here and answered.
@@ -130,7 +130,7 @@ class SyncDriver:
             self.connection.close(self.now())
             while (event := self.connection.next_event()) is not NEED_DATA:
                 self._note(event)
-        self._carrier.end_stream()
+        self._drive.end_stream()
 
     def _next_of_others(self, until: float | None) -> Event:
         """The next event; an error if there will be none."""
@@ -141,7 +141,7 @@ class SyncDriver:
 
     def _note(self, event: Event) -> None:
         """Takes from an event what the driver itself must know."""
-        self._carrier.note(event)
+        self._drive.note(event)
         match event:
             case KeyBound():
                 self._bound = event
@@ -152,12 +152,12 @@ class SyncDriver:
 
     def _wait(self, until: float | None) -> None:
         """Goes on until something happens, or until it is ``until``."""
-        carrier = self._carrier
+        drive = self._drive
         if self._closed:
             raise LocalProtocolError("the connection is closed: no event follows")
-        if not carrier.is_open and carrier.retry_at <= self.now():
-            carrier.begin(self._dial())
+        if not drive.is_open and drive.retry_at <= self.now():
+            drive.begin(self._dial())
             return
-        carrier.turn(until if carrier.is_open else earliest(until, carrier.retry_at))
+        drive.turn(until if drive.is_open else earliest(until, drive.retry_at))
         if until is not None and self.now() >= until:
             raise TimeoutError("nothing happened in time")

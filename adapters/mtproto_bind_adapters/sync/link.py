@@ -109,7 +109,7 @@ class Link:
         thread of the link, like ``on_event``.
         """
         self._refuse_forks()
-        give_up_at = None if timeout is None else self._pump.carrier.now() + timeout
+        give_up_at = None if timeout is None else self._pump.drive.now() + timeout
         wish = Wish(after=tuple(after), updates=updates, repeat=repeat, give_up_at=give_up_at)
         call = PendingCall()
         call.add_done_callback(partial(self._withdraw_cancelled, call))
@@ -132,7 +132,7 @@ class Link:
     @property
     def round_trips(self) -> int:
         """Times that something came after something was sent, on the connection that carries the calls."""
-        return self._pump.carrier.round_trips
+        return self._pump.drive.round_trips
 
     @property
     def status(self) -> Status:
@@ -214,7 +214,7 @@ class Link:
 
     def _renew(self) -> None:
         self._refuse_the_dead()
-        self._pump.connection.renew(self._pump.carrier.now())
+        self._pump.connection.renew(self._pump.drive.now())
 
     def _make(self, call: PendingCall, body: bytes, wish: Wish) -> None:
         """Makes the call, unless it was cancelled meanwhile."""
@@ -224,7 +224,7 @@ class Link:
             self._refuse_the_dead()
             call.call_id = self._pump.connection.call(
                 body,
-                self._pump.carrier.now(),
+                self._pump.drive.now(),
                 after=[earlier.call_id for earlier in map(made, wish.after) if earlier.call_id is not None],
                 updates=wish.updates,
                 repeat=wish.repeat,
@@ -238,7 +238,7 @@ class Link:
     def _withdraw(self, call: PendingCall) -> None:
         if call.call_id is not None:
             self._pump.board.forget(call)
-            self._pump.connection.cancel(call.call_id, self._pump.carrier.now())
+            self._pump.connection.cancel(call.call_id, self._pump.drive.now())
 
 
 def made(earlier: Future[bytes]) -> PendingCall:

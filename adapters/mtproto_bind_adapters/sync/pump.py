@@ -23,7 +23,7 @@ from mtproto_bind import (
 
 from ..switchboard import Switchboard
 from .answer import Answer, beside
-from .carrier import Carrier
+from .drive import Drive
 from .mailbox import Mailbox
 from .streams import ByteStream
 
@@ -60,7 +60,7 @@ class Pump:
         self.connection = connection
         self.board = Switchboard(updates_held=updates_held)
         self.mailbox = Mailbox()
-        self.carrier = Carrier(connection, transport, woken=self.mailbox)
+        self.drive = Drive(connection, transport, woken=self.mailbox)
         self.news = Condition()
         """Held while an update is put down or taken up; told of both updates and the end."""
         self.closed = LocalProtocolError("the link is closed: connect again")
@@ -111,7 +111,7 @@ class Pump:
         grace = min(GRACE, timeout / 2)
         self._thread.join(grace)
         if self._thread.is_alive():
-            self.carrier.interrupt()
+            self.drive.interrupt()
             self._thread.join(timeout - grace)
         if self._thread.is_alive():
             raise TimeoutError(
@@ -123,7 +123,7 @@ class Pump:
     def _run(self) -> None:
         try:
             if self._first is not None:
-                self.carrier.begin(self._first)
+                self.drive.begin(self._first)
             while not self.over:
                 self._turn()
         except BaseException as error:
@@ -148,15 +148,15 @@ class Pump:
     def _go_on(self) -> None:
         """Waits for something to happen. Where arithmetic is due, does some of it instead."""
         until = None
-        if not self.carrier.is_open and not self._dialling:
-            until = self.carrier.retry_at
-            if until <= self.carrier.now():
+        if not self.drive.is_open and not self._dialling:
+            until = self.drive.retry_at
+            if until <= self.drive.now():
                 self._dial_beside()
                 until = None
         if self._computing:
             self._compute()
-            until = self.carrier.now()
-        self.carrier.turn(until)
+            until = self.drive.now()
+        self.drive.turn(until)
 
     def _compute(self) -> None:
         """One slice of the arithmetic that is longest due."""
@@ -168,7 +168,7 @@ class Pump:
                 del self._computing[number]
         except StopIteration as done:
             del self._computing[number]
-            self.connection.answer(question, done.value, self.carrier.now())
+            self.connection.answer(question, done.value, self.drive.now())
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Computation):
@@ -179,7 +179,7 @@ class Pump:
 
     def _tell(self, event: Event) -> None:
         """Tells of an event: the owner first, so that those who have waited for it find done what the owner does about it."""
-        self.carrier.note(event)
+        self.drive.note(event)
         self.on_event(event)
         if isinstance(event, UpdateReceived):
             with self.news:
@@ -204,7 +204,7 @@ class Pump:
     def _answered(self, question: Question[Any], outcome: Answer[Any]) -> None:
         """The owner has answered. What it raises ends the link, unless the question was withdrawn meanwhile."""
         if self._is_open(question):
-            self.connection.answer(question, outcome.result(), self.carrier.now())
+            self.connection.answer(question, outcome.result(), self.drive.now())
 
     def _is_open(self, question: Question[Any]) -> bool:
         return any(one is question for one in self.connection.open_questions)
@@ -224,7 +224,7 @@ class Pump:
             outcome.result().close()
         else:
             self._failures = 0
-            self.carrier.begin(outcome.result())
+            self.drive.begin(outcome.result())
 
     def _not_dialled(self, error: BaseException) -> None:
         """The next try waits for twice as long as the last, unless it was the last. Raises ``error`` then."""
@@ -234,7 +234,7 @@ class Pump:
         if not isinstance(error, OSError) or self._failures == self._retry.attempts:
             raise error
         wait = min(self._retry.ceiling, self._retry.delay * 2.0 ** min(self._failures - 1, 30))
-        self.carrier.retry_at = self.carrier.now() + wait
+        self.drive.retry_at = self.drive.now() + wait
 
     def hand_over(self, action: Callable[..., object], *arguments: Any) -> None:
         """Has ``action`` done in the thread of the link; once there is none, nobody else touches what it touches."""
@@ -246,7 +246,7 @@ class Pump:
 
     def _close(self) -> None:
         """As it was wished for: every call is told its outcome."""
-        self.connection.close(self.carrier.now())
+        self.connection.close(self.drive.now())
         while not self.over and (event := self.connection.next_event()) is not NEED_DATA:
             self._take(event)
 
@@ -255,14 +255,14 @@ class Pump:
         logger.error("the link ends: %s: %s", type(error).__name__, error)
         self.over = True
         self.board.close(error if isinstance(error, Exception) else ended_by(error))
-        self.connection.close(self.carrier.now())
+        self.connection.close(self.drive.now())
         while (event := self.connection.next_event()) is not NEED_DATA:
-            self.carrier.note(event)
+            self.drive.note(event)
 
     def leave(self) -> None:
         """Nothing is left behind: no stream, and nobody who waits."""
         try:
-            self.carrier.end_stream()
+            self.drive.end_stream()
         finally:
             while not self.mailbox.close():
                 self._do_what_is_wished_for()

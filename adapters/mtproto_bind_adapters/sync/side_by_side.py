@@ -118,4 +118,4 @@ class PairOfPumps(Pump):
 
     def _answer(self) -> None:
         if self._question is not None and self._made is not None:
-            self.connection.answer(self._question, self._made.key, self.carrier.now())
+            self.connection.answer(self._question, self._made.key, self.drive.now())

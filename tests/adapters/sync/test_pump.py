@@ -47,7 +47,7 @@ from mtproto_bind import (
     default_crypto,
     seal_binding,
 )
-from mtproto_bind_adapters.sync import ByteStream, CallUnanswered, Link, carrier, connect, dial, pump
+from mtproto_bind_adapters.sync import ByteStream, CallUnanswered, Link, connect, dial, drive, pump
 from mtproto_bind_adapters.sync.pump import Pump
 from mtproto_bind_adapters.vault import Vault, ask_vault
 
@@ -119,8 +119,8 @@ def deafened() -> Iterator[tuple[Link, Proxy]]:
 
 
 def test_a_peer_that_takes_nothing_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carrier, "STALLED", 0.5)
-    monkeypatch.setattr(carrier, "FAREWELL", 0.05)
+    monkeypatch.setattr(drive, "STALLED", 0.5)
+    monkeypatch.setattr(drive, "FAREWELL", 0.05)
     with deafened() as (link, proxy):
         big = [link.submit(QUERY * 100_000) for _ in range(12)]
         with pytest.raises(CallUnanswered, match="give_up_at"):
@@ -151,7 +151,7 @@ class Dialler:
 
 def cut(link: Link) -> None:
     """Ends the stream under a link."""
-    link._pump.carrier.interrupt()
+    link._pump.drive.interrupt()
 
 
 def test_later_dials_are_tried_again_each_after_twice_the_wait() -> None:
@@ -526,7 +526,7 @@ def test_it_may_be_closed_at_any_event(number: int) -> None:
 
 
 def test_a_peer_that_stalls_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carrier, "FAREWELL", 0.05)
+    monkeypatch.setattr(drive, "FAREWELL", 0.05)
     with deafened() as (link, _):
         big = [link.submit(QUERY * 100_000) for _ in range(12)]
         with pytest.raises(CallUnanswered, match="give_up_at"):

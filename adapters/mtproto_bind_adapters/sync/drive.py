@@ -14,7 +14,7 @@ from mtproto_bind import ClientConnection, ConnectionClosed, Event, Transport, T
 from ..clock import Clock
 from .streams import ByteStream
 
-__all__ = ["Carrier", "earliest"]
+__all__ = ["Drive", "earliest"]
 
 READ_SIZE = 65536
 READS = 16
@@ -39,7 +39,7 @@ class Woken(Protocol):
         """The descriptor."""
 
 
-class Carrier:
+class Drive:
     """Not thread-safe, like ``connection``, but for :meth:`interrupt`. Its owner dials, asks for events, and tells them here.
 
     It reads while it writes: two ends that only wrote to each other would wait for ever.

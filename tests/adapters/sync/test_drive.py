@@ -21,8 +21,8 @@ from mtproto_bind import (
     TransportEnded,
     TransportErrorReceived,
 )
-from mtproto_bind_adapters.sync import ByteStream, SyncDriver, carrier, dial
-from mtproto_bind_adapters.sync.carrier import Carrier, earliest
+from mtproto_bind_adapters.sync import ByteStream, SyncDriver, dial, drive
+from mtproto_bind_adapters.sync.drive import Drive, earliest
 
 
 @pytest.fixture(autouse=True)
@@ -60,8 +60,8 @@ def test_two_ends_that_write_at_once_do_not_wait_for_each_other() -> None:
 
 
 def test_a_peer_that_takes_nothing_loses_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carrier, "STALLED", 0.2)
-    monkeypatch.setattr(carrier, "FAREWELL", 0.1)
+    monkeypatch.setattr(drive, "STALLED", 0.2)
+    monkeypatch.setattr(drive, "FAREWELL", 0.1)
     with running(make_loop()) as address, proxying(address, Fate(deaf_after=3000)) as proxy, make_driver(proxy.address) as driver:
         # more than the sockets on the way hold
         calls = {driver.connection.call(QUERY * 100_000, driver.now()) for _ in range(12)}
@@ -77,7 +77,7 @@ def test_what_came_before_a_write_failed_is_read() -> None:
         theirs.sendall(bytes.fromhex("040000006cfeffff"))
         ours.shutdown(socket.SHUT_WR)
         made = ClientConnection(CONFIG)
-        carried = Carrier(made, None)
+        carried = Drive(made, None)
         carried.begin(ours)
         # not yet read, and already found out
         carried._more = False
@@ -108,8 +108,8 @@ def test_a_stream_that_somebody_else_closes_is_lost() -> None:
 
 
 def test_much_that_comes_at_once_is_looked_at_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carrier, "READ_SIZE", 10)
-    monkeypatch.setattr(carrier, "READS", 2)
+    monkeypatch.setattr(drive, "READ_SIZE", 10)
+    monkeypatch.setattr(drive, "READS", 2)
     with running(make_loop()) as address, make_driver(address) as driver:
         assert driver.call(QUERY * 100, PATIENCE) == (QUERY * 100)[::-1]
 
@@ -119,7 +119,7 @@ def test_a_stream_that_the_connection_does_not_take_is_closed() -> None:
     closed.close(0.0)
     ours, theirs = socket.socketpair()
     with theirs:
-        carried = Carrier(closed, Transport())
+        carried = Drive(closed, Transport())
         with pytest.raises(LocalProtocolError, match="closed"):
             carried.begin(ours)
         assert ours.fileno() == -1
@@ -129,7 +129,7 @@ def test_a_stream_that_the_connection_does_not_take_is_closed() -> None:
 def test_the_end_of_a_stream_may_come_twice_and_be_hastened() -> None:
     ours, theirs = socket.socketpair()
     with theirs:
-        carried = Carrier(ClientConnection(CONFIG), Transport())
+        carried = Drive(ClientConnection(CONFIG), Transport())
         carried.interrupt()
         carried.end_stream()
         carried.begin(ours)
