@@ -103,8 +103,6 @@ class WebSocketStream(ByteStream):
 
     async def aclose(self) -> None:
         """Says goodbye, as far as the peer listens within a second, and closes the stream below. May be called twice."""
-        if self._closed:
-            return
         self._closed = True
         self._carrier.close()
         try:
@@ -178,7 +176,7 @@ class WebSocketStream(ByteStream):
             if self._broken:
                 return
             self._unwritten += self._carrier.data_to_send()
-            spoken = self._answered or self._unwritten
+            spoken = self._answered or bool(self._unwritten)
             await self._write()
         while spoken and not self._receiving and (self._carrier.error is not None or not self._carrier.ended):
             self._carrier.receive(await self._stream.receive())
@@ -245,9 +243,7 @@ async def connect(to: WebSocketURI, ssl_context: SSLContext | None) -> AnyByteSt
     if not to.secure:
         return await anyio.connect_tcp(to.host, to.port)
     # the goodbye of WebSocket is enough, and many servers say none in TLS
-    return await anyio.connect_tcp(
-        to.host, to.port, tls=True, tls_hostname=to.host, ssl_context=ssl_context, tls_standard_compatible=False
-    )
+    return await anyio.connect_tcp(to.host, to.port, tls=True, ssl_context=ssl_context, tls_standard_compatible=False)
 
 
 @contextmanager

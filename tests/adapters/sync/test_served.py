@@ -256,7 +256,16 @@ def test_a_client_that_pings_and_does_not_read_is_not_read_from(carried: Ends) -
     assert carried.served.ended
 
 
-def test_a_client_that_closes_is_told_of_when_what_it_said_was_heard(carried: Ends) -> None:
+def test_what_a_client_said_before_it_closed_is_heard(carried: Ends) -> None:
+    shake(carried)
+    carried.stream.sendall(frame(PLAIN_OF_NO_KEY, mask=True) + close(1000, mask=True))
+    carried.served.serve(READ, NOW)
+    (told,) = carried.told
+    assert isinstance(told, ConnectionClosed)
+    assert told.error is not None
+
+
+def test_a_client_that_closes_is_told_of(carried: Ends) -> None:
     shake(carried)
     carried.stream.sendall(frame(b"\xef", mask=True) + close(1000, mask=True))
     carried.served.serve(READ, NOW)
@@ -270,12 +279,13 @@ def test_a_client_that_closes_is_told_of_when_what_it_said_was_heard(carried: En
 @pytest.mark.parametrize("said", [b"\xee\xee\xee\xee", request(subprotocol=None), request("/elsewhere")])
 def test_a_client_that_does_not_know_the_carrier_hears_so(carried: Ends, said: bytes, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="mtproto_bind_adapters.sync")
+    late = NOW + OPENING - 1
     carried.stream.sendall(said)
-    carried.served.serve(READ, NOW)
+    carried.served.serve(READ, late)
     assert hear(carried).startswith(b"HTTP/1.1 40")
     assert carried.told == [ConnectionClosed(error=None)]
     assert "a client is gone: the client " in caplog.text
-    assert carried.served.deadline == NOW + FAREWELL
+    assert carried.served.deadline == late + FAREWELL
 
 
 def test_a_text_frame_ends_it(carried: Ends) -> None:

@@ -139,11 +139,36 @@ def test_what_was_not_written_in_time_goes_ahead_of_what_is_written_next() -> No
     assert heard == 16 * frame(bytes(1 << 16), mask=False) + frame(b"the end", mask=False) + close(1000, mask=False)
 
 
+def test_a_close_takes_its_time_though_the_stream_does_not_wait() -> None:
+    with server_by_hand() as (opened, peer):
+        opened.settimeout(0.0)
+        with pytest.raises(BlockingIOError):
+            opened.sendall(bytes(1 << 18))
+        thread = in_thread(opened.close)
+        heard = read_all(peer)
+        thread.join(PATIENCE)
+    assert heard == 4 * frame(bytes(1 << 16), mask=False) + close(1000, mask=False)
+
+
 def test_pings_are_answered_by_whoever_reads() -> None:
     with server_by_hand() as (opened, peer):
         peer.sendall(frame(b"1", mask=True, opcode=Opcode.PING) + frame(b"data", mask=True))
         assert opened.recv(65536) == b"data"
         assert peer.recv(100) == frame(b"1", mask=False, opcode=Opcode.PONG)
+
+
+def test_a_stream_that_waits_for_ever_does_so_after_a_ping_too() -> None:
+    with server_by_hand() as (opened, peer):
+
+        def ping_first() -> None:
+            peer.sendall(frame(b"1", mask=True, opcode=Opcode.PING))
+            assert peer.recv(100) == frame(b"1", mask=False, opcode=Opcode.PONG)
+            peer.sendall(frame(b"data", mask=True))
+
+        opened.settimeout(None)
+        thread = in_thread(ping_first)
+        assert opened.recv(65536) == b"data"
+        thread.join(PATIENCE)
 
 
 def test_a_peer_that_pings_and_does_not_read_is_read_for_a_while() -> None:
@@ -255,6 +280,26 @@ def test_a_tls_stream_is_ended_by_another_thread(tmp_path: Path) -> None:
         assert not thread.is_alive()
         opened.close()
     assert len(told) == 1
+
+
+def test_what_another_thread_has_half_ended_is_not_spoken_in_clear(tmp_path: Path) -> None:
+    identity = make_identity(tmp_path, "127.0.0.1")
+    heard = b""
+
+    def script(client: socket.socket) -> None:
+        nonlocal heard
+        with identity.server.wrap_socket(client, server_side=True) as inside:
+            answer(inside)
+            heard = read_all(inside)
+
+    with played(script) as address:
+        opened = dial_websocket(url_of(address, scheme="wss"), ssl_context=identity.client)
+        opened.shutdown(socket.SHUT_RD)
+        opened.sendall(b"data")
+        opened.close()
+    carrier = ServerCarrier()
+    carrier.receive(request())
+    assert carrier.receive(heard) == b"data"
 
 
 # ---- what is refused

@@ -131,6 +131,8 @@ async def test_with_tls_the_name_is_checked(tmp_path: Path) -> None:
             await opened.send(b"hello")
             assert await opened.receive() == b"hello"
             assert opened.extra(TLSAttribute.tls_version).startswith("TLS")
+            # the close of WebSocket is enough
+            assert not opened.extra(TLSAttribute.standard_compatible)
         for strangers in (elsewhere.client, None):
             with pytest.raises(ssl.SSLCertVerificationError):
                 await connect_websocket(url, ssl_context=strangers)
@@ -231,6 +233,17 @@ async def test_a_server_that_speaks_no_websocket(said: bytes, text: str) -> None
         client.sendall(said)
 
     await fails(script, text)
+
+
+async def test_a_client_that_was_refused_does_not_wait_for_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "FAREWELL", PATIENCE)
+
+    def script(client: socket.socket) -> None:
+        read_request(client)
+        client.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        read_all(client)
+
+    await fails(script, "answered 404 Not Found")
 
 
 @pytest.mark.parametrize(("subprotocol", "text"), [(None, "no subprotocol"), ("chat", "unsupported subprotocol: chat")])
@@ -404,7 +417,11 @@ async def test_a_close_ends_whoever_reads() -> None:
         with pytest.raises(ClosedResourceError):
             await opened.receive()
 
-    async with serving(echo) as address:
+    def script(client: socket.socket) -> None:
+        answer(client)
+        read_all(client)
+
+    with played(script) as address:
         opened = await connect_websocket(url_of(address))
         async with create_task_group() as tasks:
             tasks.start_soon(read, opened)
@@ -412,9 +429,21 @@ async def test_a_close_ends_whoever_reads() -> None:
             await opened.aclose()
 
 
+async def test_a_close_waits_for_that_of_the_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "FAREWELL", PATIENCE)
+    async with server_by_hand() as (opened, peer), create_task_group() as tasks:
+        tasks.start_soon(opened.aclose)
+        assert await peer.receive() == close(1000, mask=False)
+        await peer.send(frame(b"under way", mask=True))
+        await anyio.wait_all_tasks_blocked()
+        await peer.send(close(1000, mask=True))
+        with pytest.raises(EndOfStream):
+            await peer.receive()
+
+
 async def test_a_close_does_not_wait_for_a_peer_that_does_not_listen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "FAREWELL", 0.01)
-    async with server_by_hand(room=0) as (opened, peer), create_task_group() as tasks:
+    async with server_by_hand(room=0) as (opened, peer):
         await opened.aclose()
         with pytest.raises(anyio.EndOfStream):
             await peer.receive()
