@@ -31,6 +31,7 @@ class Metered:
         self._timeline = timeline
         self._who = who
         self._waits: str | None = None
+        self._keys: object = None
         self._read: tuple[int, float] | None = None
 
     def settle(self) -> None:
@@ -49,10 +50,11 @@ class Metered:
 
     def recv(self, size: int, /) -> bytes:
         """As the stream below."""
-        self.settle()
         data = self._stream.recv(size)
         if data:
-            self._read = (len(data), self._timeline.seconds)
+            # what is read before the connection has looked at it is one step
+            before, at = self._read or (0, self._timeline.seconds)
+            self._read = (before + len(data), at)
         return data
 
     def sendall(self, data: bytes, /) -> None:
@@ -71,25 +73,27 @@ class Metered:
         self.settle()
         self._stream.close()
 
-    def _awaited(self) -> str | None:
-        """What the connection waits for: a state of the handshake, the answer to a binding, or nothing in particular."""
+    def _state(self) -> tuple[str | None, object]:
+        """What the connection waits for (a state of the handshake, the answer to a binding, or nothing), and its keys."""
         status = self._connection.status
+        keys = (status.permanent_key_id, status.temporary_key_id, status.temporary_key_state, status.next_key_state)
         if status.handshake in QUERIES:
-            return status.handshake
-        return BINDING if "BINDING" in (status.temporary_key_state, status.next_key_state) else None
+            return status.handshake, keys
+        return (BINDING if "BINDING" in keys else None), keys
 
     def _query(self) -> str:
-        before, self._waits = self._waits, self._awaited()
+        before = self._waits
+        self._waits, self._keys = self._state()
         if self._waits is None or self._waits == before:
             return SEALED
         return QUERIES[self._waits][0] if self._waits in QUERIES else BINDING
 
     def _answer(self) -> str:
-        waited = self._waits
+        waited, (waits, keys) = self._waits, self._state()
         if waited is None:
             return SEALED
         name = QUERIES[waited][1] if waited in QUERIES else "rpc_result"
-        if waited == self._awaited():
+        if keys == self._keys and waits in (None, waited):
             return f"bytes, while {name} is awaited"
         self._waits = None
         return name
