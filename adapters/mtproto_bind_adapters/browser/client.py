@@ -85,7 +85,8 @@ class Client:
         self._busy = False
         self._held: asyncio.Task[None] | None = None
         self._woken: asyncio.Handle | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._rings_at = 0.0
         self._answering: dict[int, Answering] = {}
         self._closing = False
         self._over = False
@@ -203,11 +204,12 @@ class Client:
         times = self._streams.times() if not self._closing else []
         if (deadline := self.connection.next_deadline()) is not None:
             times.append(deadline)
-        patience = max(min(times, default=now + NAP) - now, 0.0)
-        due = self._loop.time() + min(patience, NAP)
-        if self._timer is None or self._timer.when() > due:
+        patience = min(max(min(times, default=now + NAP) - now, 0.0), NAP)
+        due = self._loop.time() + patience
+        # the handles of Pyodide do not tell when they are due, and its call_at() takes no moment that has just passed
+        if self._timer is None or self._rings_at > due:
             self._stop_timer()
-            self._timer = self._loop.call_at(due, self._ring)
+            self._timer, self._rings_at = self._loop.call_later(patience, self._ring), due
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
