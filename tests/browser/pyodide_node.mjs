@@ -1,4 +1,4 @@
-// Runs a Python script in Pyodide under Node; it may await at its top, and the exit code is its last expression, if that is a number.
+// Runs a Python script in Pyodide under Node, and then its coroutine function main(), which returns the exit code or None.
 //
 //   PYODIDE_MOUNT=FOLDER:FOLDER PYTHONPATH=FOLDER:FOLDER node pyodide_node.mjs SCRIPT [ARGUMENT...]
 //
@@ -24,14 +24,24 @@ const write = (stream) => ({ write: (bytes) => (stream.write(new Uint8Array(byte
 const python = await loadPyodide({ env: { HOME: "/home/pyodide", PYTHONDONTWRITEBYTECODE: "1", ...pass("HYPOTHESIS_PROFILE") } });
 python.setStdout(write(process.stdout));
 python.setStderr(write(process.stderr));
-for (const folder of new Set([dirname(resolve(script)), ...folders("PYODIDE_MOUNT")])) {
+const mounted = [];
+for (const folder of [dirname(resolve(script)), ...folders("PYTHONPATH"), ...folders("PYODIDE_MOUNT")].sort()) {
+  // what lies below a folder that is there already is there too
+  if (mounted.some((above) => folder === above || folder.startsWith(`${above}/`))) continue;
   python.FS.mkdirTree(folder);
   python.mountNodeFS(folder, folder);
+  mounted.push(folder);
 }
 python.globals.set("arguments", python.toPy([script, ...rest]));
 python.globals.set("folders", python.toPy(folders("PYTHONPATH")));
-await python.runPythonAsync("import sys; sys.argv = list(arguments); sys.path[:0] = list(folders)");
-const code = await python.runPythonAsync(readFileSync(script, "utf8"), { filename: script }).catch(fail);
+python.runPython("import sys; sys.argv = list(arguments); sys.path[:0] = list(folders)");
+let code;
+try {
+  python.runPython(readFileSync(script, "utf8"), { filename: script });
+  code = await python.globals.get("main")();
+} catch (error) {
+  fail(error);
+}
 // Timers that asyncio has cancelled are still there in JavaScript: Node would wait for them.
 process.exit(Number.isInteger(code) ? code : 0);
 

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,11 +17,7 @@ from typing import Any
 
 import pytest
 
-from .sources import ROOT
-
-sys.path.append(str(ROOT / "docs" / "demo"))
-
-from demo_files import Files, FileServer
+from .demo import demo_files
 
 __all__ = ["BROWSERS", "ReportServer", "browsing", "visit"]
 
@@ -57,7 +52,7 @@ FIREFOX = "".join(
 """Else it asks hosts that have nothing to do with us."""
 
 
-class Reporting(Files):
+class Reporting(demo_files.Files):
     """Takes what a page posts."""
 
     server: ReportServer
@@ -70,7 +65,7 @@ class Reporting(Files):
         self.end_headers()
 
 
-class ReportServer(FileServer):
+class ReportServer(demo_files.FileServer):
     """Serves a folder, and keeps what its pages report."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
