@@ -10,6 +10,7 @@ import pytest
 from kit import pyodide
 from kit.checks import judge_checks, setting_of_checks
 from kit.demo import demo_files
+from kit.pages import blocks
 from kit.pyodide import OURS, find_node, play_in_pyodide, run_in_pyodide, unpack_wheels, wheel_of
 from kit.sources import ROOT
 from kit.traces import TOLD, playing
@@ -48,6 +49,22 @@ def test_micropip_installs_the_wheel_without_cryptography(tmp_path: Path) -> Non
     name, ciphers = done.stdout.splitlines()[-2:]
     assert name.split()[1] == "None"
     assert ciphers == "pure pure+bigint"
+
+
+def test_the_code_of_the_documentation_runs(attrs_only: Path, tmp_path: Path) -> None:
+    page = ROOT / "docs" / "how-to" / "use-in-a-browser.md"
+    code = tmp_path / "page.py"
+    code.write_text("".join(content for _, kind, content in blocks(page) if kind == "python" and "Path(" not in content))
+    with setting_of_checks() as (setting, bound):
+        known = json.loads(setting)
+        script = HERE / "run_page.py"
+        done = run_in_pyodide(script, code, known["urls"]["good"], known["pem"], path=[*OURS[:2], attrs_only], mount=[tmp_path])
+        assert done.returncode == 0, done.stderr + done.stdout
+        ids, told = done.stdout.splitlines()[-2:]
+        assert ids == "temporary key {1} speaks for permanent key {0}".format(*bound[0])
+    answer, *events = told.split()
+    assert bytes.fromhex(answer)[::-1] == bytes.fromhex("2630b31f")
+    assert events == ["PermanentKeyCreated", "TemporaryKeyCreated", "KeyBound", "CallAnswered", "ConnectionClosed"]
 
 
 def test_what_is_missing_is_a_failure_that_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
