@@ -17,10 +17,9 @@ import anyio
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from mtproto_bind_adapters.anyio import connect, serve
-
 from kit.serving import DC, QUERY, SERVER_KEY, turn_around
 from mtproto_bind import ClientConfig, Server, ServerConfig, Timeouts
+from mtproto_bind_adapters.anyio import connect, serve
 from mtproto_bind_adapters.stores import MemoryStore
 
 PATIENT = Timeouts(handshake=300.0, bind=300.0, answer=300.0, idle=300.0)
