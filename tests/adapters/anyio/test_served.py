@@ -32,7 +32,7 @@ from mtproto_bind import (
     Transport,
 )
 from mtproto_bind_adapters.anyio import served as module
-from mtproto_bind_adapters.anyio.carrying import one_a_core
+from mtproto_bind_adapters.anyio.pump import one_a_core
 from mtproto_bind_adapters.anyio.served import Served
 from mtproto_bind_adapters.clock import Clock
 from mtproto_bind_adapters.stores import MemoryStore
