@@ -9,7 +9,6 @@ from threading import Condition
 
 import anyio
 import pytest
-from mtproto_bind_adapters.websocket import WEBSOCKET_TRANSPORT, connect_websocket, dial_websocket
 
 from kit.serving import CONFIG, PATIENCE
 from kit.traces import SCRIPT, TOLD, Play, name, playing
@@ -17,6 +16,7 @@ from mtproto_bind import CallAnswered, CallFailed, ClientConnection, Event, KeyB
 from mtproto_bind_adapters import anyio as anyio_adapter
 from mtproto_bind_adapters import sync
 from mtproto_bind_adapters.sync import ByteStream, CallUnanswered, SyncDriver, dial
+from mtproto_bind_adapters.websocket import WEBSOCKET_TRANSPORT, connect_websocket, dial_websocket
 
 Address = tuple[str, int]
 Dial = Callable[[], ByteStream]

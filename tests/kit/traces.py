@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from mtproto_bind_adapters.websocket import ServerCarrier
-
 from mtproto_bind import (
     CallAnswered,
     CallFailed,
@@ -20,6 +18,7 @@ from mtproto_bind import (
     UpdateReceived,
 )
 from mtproto_bind_adapters.sync import SyncServer
+from mtproto_bind_adapters.websocket import ServerCarrier
 
 from .serving import QUERY, make_loop, running
 
