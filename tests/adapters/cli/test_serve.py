@@ -64,6 +64,15 @@ def test_a_signal_stops_it_cleanly(pem: Path, number: int, code: int) -> None:
     assert err.splitlines()[-1] == ("stopped" if code == 0 else "mtproto-bind: interrupted")
 
 
+def test_whoever_reads_where_it_listens_may_stop_it_at_once(pem: Path) -> None:
+    for _ in range(5):
+        with started(*line(pem, "--json")) as process:
+            next_event(process)
+            os.kill(process.pid, signal.SIGTERM)
+            out, _ = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, json.loads(out)) == (0, {"event": "stopped"})
+
+
 def test_websockets_are_served_beside_tcp_and_a_secret_is_demanded_there_alone(
     pem: Path, public_pem: Path, capsys: Capture
 ) -> None:
