@@ -1,8 +1,9 @@
 """What the documentation shows is run: every page from top to bottom, in an empty folder, as a reader would.
 
 ``python`` blocks of a page share their names. In ``console`` blocks the lines ``$ mtproto-bind ...`` are run; ``serve`` and
-``sign`` go on beside the rest of the page, on free ports, which stand for 8443 and 8444 from there on. The id of a permanent
-key stands for that of the key in ``key.json``. ``js`` blocks are run in tests/interop, where a client in JavaScript is at hand.
+``sign`` go on beside the rest of the page, on free ports, which stand for 8443 (WebSockets: 8080) and 8444 from there on. The id
+of a permanent key stands for that of the key in ``key.json``. ``js`` blocks are run in tests/interop, where a client in
+JavaScript is at hand.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from kit.pages import JAVASCRIPT_PAGE, blocks
 from kit.serving import PATIENCE
 from kit.sources import ROOT
 
-PORTS = {"serve": "8443", "sign": "8444"}
+PORTS = {"serve": {"--listen": "8443", "--websocket": "8080"}, "sign": {"--listen": "8444"}}
+"""For each command that goes on, in the order in which it tells of them."""
 KEY_ID = re.compile(r"(?<=--permanent-key-id )[0-9a-f]{16}")
 SHOWN = {"text", "json", "mermaid"}
 """Blocks of these kinds are looked at only."""
@@ -69,13 +71,20 @@ class Reader:
         if program != "mtproto-bind":
             raise ValueError(f"who runs {command!r}?")
         if arguments[0] in PORTS:
-            at = arguments.index("--listen") + 1
-            process = self.stack.enter_context(started(*arguments[:at], "127.0.0.1:0", *arguments[at + 1 :], "--json"))
-            if process.stdout is not None:
-                self.ports[PORTS[arguments[0]]] = str(json.loads(process.stdout.readline())["port"])
+            self.start(arguments)
         else:
             line = command.replace("mtproto-bind", shlex.join(PROGRAM), 1)
             subprocess.run(line, shell=True, cwd=self.folder, check=True, timeout=PATIENCE)
+
+    def start(self, arguments: list[str]) -> None:
+        """What goes on beside the rest of the page, on free ports."""
+        listeners = {option: port for option, port in PORTS[arguments[0]].items() if option in arguments}
+        for option in listeners:
+            arguments[arguments.index(option) + 1] = "127.0.0.1:0"
+        process = self.stack.enter_context(started(*arguments, "--json"))
+        if process.stdout is not None:
+            for port in listeners.values():
+                self.ports[port] = str(json.loads(process.stdout.readline())["port"])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -24,10 +24,10 @@ from mtproto_bind import (
 
 from ..clock import Clock
 from ..switchboard import Switchboard
-from .carrying import Carrier, one_a_core
 from .dialing import Dial
 from .groups import alone, finished
 from .promise import Promise
+from .pump import Pump, one_a_core
 from .wire import FAREWELL, GONE, Wire
 
 __all__ = ["Client", "OnEvent", "Owner", "answered", "carried"]
@@ -39,7 +39,7 @@ Owner = Callable[[Question[Any]], Any]
 """Answers the questions that are no computations; a coroutine function, or one that knows the answer at once."""
 
 
-class Client(Carrier[ClientConnection]):
+class Client(Pump[ClientConnection]):
     """Carries ``connection`` over ``stream``, and then over the streams that ``dial`` opens.
 
     ``block``: what is cancelled where the connection ends by an error while nobody waits for it.

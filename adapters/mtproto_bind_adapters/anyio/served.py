@@ -14,8 +14,8 @@ from mtproto_bind import NEED_DATA, UNAVAILABLE, ConnectionClosed, Event, Questi
 
 from ..clock import Clock
 from ..stores import Store
-from .carrying import Carrier
 from .groups import alone, finished
+from .pump import Pump
 from .wire import Wire
 
 __all__ = ["OnClientEvent", "Served"]
@@ -31,7 +31,7 @@ A stream that is closed while bytes of the client wait to be read is reset, and 
 """
 
 
-class Served(Carrier[ServerConnection]):
+class Served(Pump[ServerConnection]):
     """Carries ``connection`` over ``stream`` to its end. ``turned`` is called after each turn."""
 
     def __init__(

@@ -17,8 +17,8 @@ from mtproto_bind import Server, ServerConnection, ServerTransport, Transport
 
 from ..clock import Clock
 from ..stores import Store
-from .carrying import one_a_core
 from .groups import alone
+from .pump import one_a_core
 from .served import OnClientEvent, Served
 from .wire import GONE
 

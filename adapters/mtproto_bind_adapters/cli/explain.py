@@ -13,6 +13,7 @@ from mtproto_bind import (
     TransportErrorReceived,
 )
 
+from ..carrier import CarrierError
 from .console import Failure
 
 __all__ = ["explain_dialing", "explain_refusal", "explain_silence", "explain_stream", "explain_websocket"]
@@ -43,8 +44,11 @@ def explain_websocket(error: OSError, url: str) -> Failure:
         text = f"expected the address of {url}, came none: check --websocket"
     elif isinstance(error, TimeoutError):
         text = f"expected a WebSocket at {url}, nobody answered: check --websocket and the way there"
+    elif isinstance(error, CarrierError):
+        text = f"expected a WebSocket at {url}, but {error}: check --websocket"
     else:
-        text = f"expected a WebSocket at {url}, came {error.strerror or error}: start the server, or check --websocket"
+        came = (error.strerror or str(error)).lower()
+        text = f"expected a WebSocket at {url}, came {came!r}: start the server, or check --websocket"
     return Failure(text, kind=type(error).__name__)
 
 

@@ -39,7 +39,7 @@ another makes the temporary one; then the two are bound, a call goes out right b
 key is renewed on the live stream, and a call goes out under the new one.""",
     examples="""\
 what to look for:
-  --> and <-- are writes and reads, with their bytes; 3 round trips make a key, the 4th binds and answers the call""",
+  arrows are writes and reads, with their bytes; 3 round trips make a key, the 4th binds and answers the call""",
 )
 
 BIND = Lesson(

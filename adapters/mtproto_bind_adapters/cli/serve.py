@@ -31,12 +31,15 @@ def run(options: Namespace, console: Console) -> None:
     transport = Transport.detect(secrets=[secret_of(text) for text in options.secret or ()])
     carrier = None if options.websocket is None else websocket_carrier()
     application = Application(dc, console.say, console.tell)
-    with SyncServer(server, MemoryStore(), on_event=application.on_event, transport=transport) as loop:
+    # signals first: whoever is told of a port may stop us at once
+    with (
+        SyncServer(server, MemoryStore(), on_event=application.on_event, transport=transport) as loop,
+        stopped_by_signals(loop.stop) as caught,
+    ):
         application.address = listen(console, "tcp", options.listen, loop.listen)
         if carrier is not None:
             listen(console, "websocket", options.websocket, partial(loop.listen, carrier=carrier))
-        with stopped_by_signals(loop.stop) as caught:
-            loop.run()
+        loop.run()
     console.say("stopped")
     console.tell(event="stopped")
     if signal.SIGINT in caught:

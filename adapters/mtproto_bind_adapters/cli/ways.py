@@ -9,15 +9,12 @@ from attrs import frozen
 
 from mtproto_bind import DataCenter, Framing, Transport, parse_secret
 
+from ..addresses import address
 from ..sync import ByteStream, dial
 from .console import Failure, Misuse
 from .explain import explain_dialing, explain_websocket
 
 __all__ = ["TcpWay", "Way", "WebSocketWay", "telegrams_own", "transport_of", "way_of"]
-
-PRODUCTION = {1: "149.154.175.50", 2: "149.154.167.51", 3: "149.154.175.100", 4: "149.154.167.91", 5: "149.154.171.5"}
-TEST = {1: "149.154.175.10", 2: "149.154.167.40", 3: "149.154.175.117"}
-"""Telegram's own servers, as its open clients know them before they have asked for more."""
 
 
 class Way(Protocol):
@@ -124,7 +121,7 @@ def said(transport: Transport) -> str:
 
 def telegrams_own(dc: DataCenter) -> str:
     """The address of one of Telegram's data centres. Raises :class:`Misuse` where none is known."""
-    address = None if dc.media else (TEST if dc.test else PRODUCTION).get(dc.id)
-    if address is None:
-        raise Misuse(f"no address is known for {dc}: give --host")
-    return address
+    try:
+        return address(dc)
+    except ValueError as error:
+        raise Misuse(f"{error}: give --host") from None

@@ -6,12 +6,12 @@ from typing import Final
 
 from mtproto_bind import DataCenter
 
+from ..addresses import address
+
 __all__ = ["endpoint"]
 
 NAMES: Final = {1: "pluto", 2: "venus", 3: "aurora", 4: "vesta", 5: "flora"}
 TEST_IDS: Final = {1, 2, 3}
-ADDRESSES: Final = {1: "149.154.175.50", 2: "149.154.167.51", 3: "149.154.175.100", 4: "149.154.167.91", 5: "149.154.171.5"}
-TEST_ADDRESSES: Final = {1: "149.154.175.10", 2: "149.154.167.40", 3: "149.154.175.117"}
 
 
 def endpoint(dc: DataCenter, *, tls: bool = True) -> str:
@@ -28,4 +28,4 @@ def endpoint(dc: DataCenter, *, tls: bool = True) -> str:
         return f"wss://{NAMES[dc.id]}{'-1' * dc.media}.web.telegram.org:443/apiws{'_test' * dc.test}"
     if dc.media:
         raise ValueError(f"no address is known for {dc} without TLS: with TLS it has a name")
-    return f"ws://{(TEST_ADDRESSES if dc.test else ADDRESSES)[dc.id]}:80/apiws"
+    return f"ws://{address(dc)}:80/apiws"

@@ -155,7 +155,7 @@ async def test_a_stream_that_comes_too_late_is_closed() -> None:
 
 
 async def test_a_write_that_blocks_ends_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire_module, "STALLED", 0.01)
+    monkeypatch.setattr(wire_module, "STALLED", 0.3)
     stalled = ScriptedStream()
     stalled.stall()
     async with serving() as (_, address):
@@ -176,7 +176,7 @@ async def test_a_half_open_stream_ends_when_the_machine_says_so() -> None:
         carrier = BadCarrier(address, limit=600, half_open=True)
         told: list[Event] = []
         async with listening_with(carrier.handle) as proxied:
-            config = cheap_client(timeouts=Timeouts(handshake=0.05))
+            config = cheap_client(timeouts=Timeouts(handshake=0.3))
             async with linked(proxied, config, on_event=told.append) as link:
                 assert await link.call(QUERY) == QUERY[::-1]
         errors = [event.error for event in told if isinstance(event, TransportEnded)]

@@ -97,7 +97,7 @@ async def test_a_call_is_given_up_in_its_time() -> None:
         assert isinstance(failed.value.reason, NotRun)
         await link.bound()
         with pytest.raises(CallUnanswered) as failed:
-            await link.call(QUERY, give_up_after=0.01)
+            await link.call(QUERY, give_up_after=0.2)
         assert isinstance(failed.value.reason, OutcomeUnknown)
 
 

@@ -32,7 +32,7 @@ from mtproto_bind import (
     Transport,
 )
 from mtproto_bind_adapters.anyio import served as module
-from mtproto_bind_adapters.anyio.carrying import one_a_core
+from mtproto_bind_adapters.anyio.pump import one_a_core
 from mtproto_bind_adapters.anyio.served import Served
 from mtproto_bind_adapters.clock import Clock
 from mtproto_bind_adapters.stores import MemoryStore
@@ -76,7 +76,7 @@ class Ends:
 
 @asynccontextmanager
 async def ends(
-    on_event: Callable[[ServerConnection, Event, float], Any] = turn_around, *, store: Any = None, config: Any = None
+    on_event: Callable[[ServerConnection, Event, float], Any] = turn_around, *, store: Any = None
 ) -> AsyncIterator[Ends]:
     stream, told = ScriptedStream(), list[Event]()
 
@@ -84,7 +84,7 @@ async def ends(
         told.append(event)
         return on_event(connection, event, now)
 
-    connection = Server(config or cheap_server()).accept(Transport.detect(), "peer", CLOCK.now())
+    connection = Server(cheap_server()).accept(Transport.detect(), "peer", CLOCK.now())
     served = Served(
         connection, CLOCK, one_a_core(), store=MemoryStore() if store is None else store, on_event=note, turned=lambda: None
     )
@@ -117,9 +117,9 @@ async def test_a_client_that_does_not_take_its_answers_is_asked_for_no_more() ->
 
 
 async def test_a_client_that_never_takes_them_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtproto_bind_adapters.anyio.wire.STALLED", 0.01)
     async with ends() as both:
         await both.bind()
+        monkeypatch.setattr("mtproto_bind_adapters.anyio.wire.STALLED", 0.01)
         both.stream.stall()
         both.client.call(QUERY, CLOCK.now())
         await both.turn()
@@ -255,9 +255,12 @@ async def test_a_store_that_does_not_answer_is_not_waited_for_for_ever(monkeypat
             finally:
                 ended.set()
 
-    async with ends(store=Slow(), config=cheap_server(timeouts=Timeouts(owner=0.01))) as both:
+    async with ends(store=Slow()) as both:
         while not asked.is_set():
             await both.turn()
+        later = CLOCK.now() + Timeouts().owner + 1.0
+        both.served.now = lambda: later
+        both.served.wake()
         await ended.wait()
         while not both.stream.closed:
             await anyio.sleep(0)

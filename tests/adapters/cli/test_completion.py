@@ -41,6 +41,12 @@ def test_without_shtab_it_says_what_to_install() -> None:
     assert "shtab is missing: pip install 'mtproto-bind[cli]'" in done.stderr
 
 
+def test_without_shtab_the_parser_refuses(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    assert main(["--print-completion", "zsh"]) == 2
+    assert "shtab is missing" in capsys.readouterr().err
+
+
 def test_nothing_else_needs_it() -> None:
     code = "import sys; sys.modules['shtab'] = sys.modules['rich'] = None"
     run = "from mtproto_bind_adapters.cli import main; sys.exit(main(['genkey']))"

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from kit.commands import started
+from kit.commands import bind_line, started
 from kit.keys import SERVER_KEY_PEM
-from kit.serving import PATIENCE, make_driver
+from kit.serving import PATIENCE, listening, make_driver
 from mtproto_bind import DataCenter
 from mtproto_bind_adapters.cli import main
 from mtproto_bind_adapters.cli.parser import build_parser
@@ -62,6 +62,48 @@ def test_a_signal_stops_it_cleanly(pem: Path, number: int, code: int) -> None:
     assert process.returncode == code
     assert json.loads(out) == {"event": "stopped"}
     assert err.splitlines()[-1] == ("stopped" if code == 0 else "mtproto-bind: interrupted")
+
+
+def test_whoever_reads_where_it_listens_may_stop_it_at_once(pem: Path) -> None:
+    for _ in range(5):
+        with started(*line(pem, "--json")) as process:
+            next_event(process)
+            os.kill(process.pid, signal.SIGTERM)
+            out, _ = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, json.loads(out)) == (0, {"event": "stopped"})
+
+
+def test_websockets_are_served_beside_tcp_and_a_secret_is_demanded_there_alone(
+    pem: Path, public_pem: Path, capsys: Capture
+) -> None:
+    """Plain TCP and WebSockets know no secret; obfuscated TCP does."""
+    secret, other = "00112233445566778899aabbccddeeff", "ffeeddccbbaa99887766554433221100"
+    with started(*line(pem, "--json", "--websocket", "127.0.0.1:0", "--secret", secret, "--secret", f"dd{other}")) as process:
+        tcp, websocket = next_event(process), next_event(process)
+        assert (tcp["carrier"], websocket["carrier"]) == ("tcp", "websocket")
+        address = (tcp["host"], tcp["port"])
+        good = [[], ["--secret", secret], ["--secret", f"dd{other}"], ["--secret", other]]
+        for options in good:
+            assert main(bind_line(address, public_pem, *options)) == 0
+        url = f"ws://{websocket['host']}:{websocket['port']}/apiws"
+        assert main(["bind", "--websocket", url, "--server-key", str(public_pem)]) == 0
+        assert main(bind_line(address, public_pem, "--obfuscated", "--timeout", 0.5)) == 1
+        os.kill(process.pid, signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert capsys.readouterr().out.count("bound, until") == len(good) + 1
+
+
+def test_without_websockets_it_says_what_to_install(pem: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mtproto_bind_adapters.websocket", None)
+    assert main(line(pem, "--websocket", "127.0.0.1:0")) == 2
+    assert "mtproto-bind: --websocket: " in capsys.readouterr().err
+
+
+def test_a_websocket_address_in_use_is_said(pem: Path, capsys: Capture) -> None:
+    with listening() as (_, (host, port)):
+        assert main(line(pem, "--json", "--websocket", f"{host}:{port}")) == 1
+    assert "choose another address with --websocket" in capsys.readouterr().err
 
 
 class Lines(StringIO):

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
-from mtproto_bind_adapters.websocket import ServerCarrier
 
 from kit.commands import bind_line, error_of
 from kit.serving import closed_port, listening, make_loop, running
@@ -20,6 +19,7 @@ from mtproto_bind_adapters.cli.console import Misuse
 from mtproto_bind_adapters.cli.parser import build_parser
 from mtproto_bind_adapters.cli.ways import telegrams_own, transport_of
 from mtproto_bind_adapters.sync import SyncServer
+from mtproto_bind_adapters.websocket import ServerCarrier
 
 Capture = pytest.CaptureFixture[str]
 SECRET = "00112233445566778899aabbccddeeff"
@@ -136,7 +136,7 @@ def test_a_websocket_where_nobody_listens(public_pem: Path, capsys: Capture) -> 
     assert main(websocket_line(host, port, public_pem)) == 1
     error = error_of(capsys)
     assert error["class"] == "ConnectionRefusedError"
-    assert f"expected a WebSocket at ws://{host}:{port}/apiws, came Connection refused: start the server" in error["text"]
+    assert f"expected a WebSocket at ws://{host}:{port}/apiws, came 'connection refused': start the server" in error["text"]
 
 
 def test_a_websocket_that_is_silent(public_pem: Path, capsys: Capture) -> None:
@@ -147,7 +147,7 @@ def test_a_websocket_that_is_silent(public_pem: Path, capsys: Capture) -> None:
 
 def test_a_server_that_speaks_no_websocket(address: tuple[str, int], public_pem: Path, capsys: Capture) -> None:
     assert main(websocket_line(*address, public_pem)) == 1
-    assert "expected a WebSocket at" in error_of(capsys)["text"]
+    assert "/apiws, but the TCP stream ended before the WebSocket was open" in error_of(capsys)["text"]
 
 
 def test_a_name_that_nobody_has(public_pem: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

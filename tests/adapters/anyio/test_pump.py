@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 
 from kit.byte_streams import ScriptedStream
 from mtproto_bind import NEED_DATA, Computation, Event, KeyNeeded, Question, UpdateReceived
-from mtproto_bind_adapters.anyio.carrying import Carrier, one_a_core
+from mtproto_bind_adapters.anyio.pump import Pump, one_a_core
 from mtproto_bind_adapters.anyio.wire import Wire
 from mtproto_bind_adapters.clock import Clock
 
@@ -71,7 +71,7 @@ class Machine:
         self.deadline = None
 
 
-class Plain(Carrier[Any]):
+class Plain(Pump[Any]):
     """Adds nothing of its own."""
 
     machine: Machine

@@ -1,4 +1,4 @@
-"""What drives a connection, client or server: it alone asks for events and writes; others say :meth:`Carrier.wake`."""
+"""What drives a connection, client or server: it alone asks for events and writes; others say :meth:`Pump.wake`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mtproto_bind import NEED_DATA, ClientConnection, Computation, Event, Questi
 from ..clock import Clock
 from .wire import Wire
 
-__all__ = ["Carrier", "one_a_core"]
+__all__ = ["Pump", "one_a_core"]
 
 C = TypeVar("C", ClientConnection, ServerConnection)
 
@@ -26,7 +26,7 @@ def one_a_core() -> CapacityLimiter:
     return CapacityLimiter(os.cpu_count() or 1)
 
 
-class Carrier(ABC, Generic[C]):
+class Pump(ABC, Generic[C]):
     """Turns of one task: what has arrived goes in, events and questions come out, what is due leaves; then it waits.
 
     Questions are answered in tasks of their own while traffic goes on, computations in threads of which ``limiter`` lets so many
