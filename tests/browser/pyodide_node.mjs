@@ -21,7 +21,7 @@ globalThis.WebSocket ??= createRequire(import.meta.url)("ws").WebSocket;
 const [script, ...rest] = process.argv.slice(2);
 const folders = (name) => (process.env[name] ?? "").split(":").filter(Boolean);
 const write = (stream) => ({ write: (bytes) => (stream.write(new Uint8Array(bytes)), bytes.length) });
-const python = await loadPyodide({ env: { HOME: "/home/pyodide", PYTHONDONTWRITEBYTECODE: "1", ...pass("HYPOTHESIS_PROFILE") } });
+const python = await loadPyodide({ env: { PYTHONDONTWRITEBYTECODE: "1", ...pass("HYPOTHESIS_PROFILE") } });
 python.setStdout(write(process.stdout));
 python.setStderr(write(process.stderr));
 const mounted = [];

@@ -11,25 +11,29 @@ from kit.sources import ROOT
 FOLDERS = ("ground", "tl", "crypto", "wire", "handshake", "bind", "session", "keys", "connection")
 IGNORED = (
     # they are about packages that are not there
+    "crypto/test_filling.py",
     "crypto/test_native.py",
     "crypto/test_openssl.py",
     "crypto/test_pem.py",
-    # long runs: they take minutes in WebAssembly, and are about length, not about Python
-    "connection/client/test_life.py",
-    "connection/client/test_pipelining.py",
-    "connection/server/test_service.py",
-    "connection/test_round_trips.py",
+    # messages of a mebibyte, which take AES in Python minutes
+    "connection/test_transports.py",
+    "wire/test_copies.py",
 )
 DESELECTED = (
-    # it draws an RSA key, which only `cryptography` can
+    # they draw an RSA key, which only `cryptography` can
+    "crypto/test_rsa.py::test_a_new_key",
     "handshake/test_server.py::test_any_of_our_keys_will_do",
-    # long runs
+    # long runs: a day, or hundreds of streams
+    "connection/client/test_life.py::test_salts_are_asked_for_in_time_and_none_is_refused_for_a_day",
+    "connection/client/test_pipelining.py::test_whatever_is_lost_every_call_is_answered_and_has_run_once",
     "connection/client/test_saved.py::test_with_the_temporary_key_it_goes_on_at_once",
     "connection/server/test_sealed.py::test_8193_ids_are_429",
     "handshake/test_together.py::test_both_sides_end_with_the_same",
 )
+PARAMETERS = 3
+"""So many has the one of the deselected that has some."""
 PATIENCE = 600.0
-"""Seconds; it is meant to take two or three minutes."""
+"""Seconds; it is meant to take two minutes."""
 
 
 def test_the_core_keeps_to_its_rules_in_webassembly(packages: Path) -> None:
@@ -45,5 +49,5 @@ def test_the_core_keeps_to_its_rules_in_webassembly(packages: Path) -> None:
     summary = done.stdout.splitlines()[-1]
     passed = re.match(r"(\d+) passed", summary)
     assert passed is not None, summary
-    assert int(passed[1]) > 2000
-    assert f"{len(DESELECTED) + 2} deselected" in summary
+    assert int(passed[1]) > 3000
+    assert f"{len(DESELECTED) - 1 + PARAMETERS} deselected" in summary

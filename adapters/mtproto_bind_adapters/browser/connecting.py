@@ -35,17 +35,16 @@ async def connect(
 
     ``transport`` has to be obfuscated; by default it is intermediate inside. ``on_event`` is given every event that is no
     question, and is awaited, if it has to be, before the connection goes on, so that a permanent key can be saved before it is
-    used; it must not wait for the link. ``owner`` answers the questions that only the owner of the connection can answer, and may
-    be a coroutine function. ``on_trouble`` is told why a WebSocket was lost or could not be opened, where another one follows.
-    What any of them raises ends the link, and so does a question where there is no ``owner``.
+    used; it must not wait for the link. ``owner`` answers the questions that only the owner of the connection can answer.
+    ``on_trouble`` is told why a WebSocket was lost or could not be opened, where another one follows. What any of them raises
+    ends the link, and so does a question where there is no ``owner``.
 
     ``updates_held``: updates kept until somebody takes them. ``queue_ceiling``: bytes that may come in one frame, and while
-    ``on_event`` is awaited; of more, the WebSocket is given up, for a browser cannot be told to read slowly. ``retry``: how a
-    WebSocket is opened again; None: as ``config`` says.
+    ``on_event`` is awaited; of more, the WebSocket is given up. ``retry``: how one is opened again; None: as ``config`` says.
 
     Raises :class:`WebSocketFailed` where the first WebSocket cannot be opened, and ``ValueError`` for what is no such URL or
-    transport. What ends the connection later is raised where somebody waits for it; where nobody does, the block is cancelled and
-    raises it.
+    transport. What ends the connection later is raised where somebody waits for it; where nobody does, the block is cancelled
+    and raises it.
     """
     if transport is None:
         transport = Transport(obfuscated=True)

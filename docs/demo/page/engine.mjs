@@ -18,7 +18,7 @@ export async function createEngine(tell) {
   const { wheels, modules } = JSON.parse(new TextDecoder().decode(await bytes("files.json")));
   tell({ kind: "loading", text: "Unpacking the library…" });
   for (const wheel of await Promise.all(wheels.map((name) => bytes(`wheels/${name}`)))) python.unpackArchive(wheel, "wheel");
-  for (const name of modules) python.FS.writeFile(`/home/pyodide/${name}`, new Uint8Array(await bytes(name)));
+  for (const name of modules) python.FS.writeFile(name, new Uint8Array(await bytes(name)));
   // A strict Content Security Policy forbids to make functions from text; those of a module are welcome.
   globalThis.bigint = bigint;
   const binder = python.pyimport("binder");

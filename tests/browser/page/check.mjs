@@ -7,7 +7,7 @@ export async function check(strict) {
   const python = await loadPyodide({ indexURL: new URL("/pyodide/", import.meta.url).href });
   const { wheels } = await (await fetch("/files.json")).json();
   for (const name of wheels) python.unpackArchive(await bytes(`/wheels/${name}`), "wheel");
-  for (const name of ["check_crypto.py", "check_websocket.py"]) python.FS.writeFile(`/home/pyodide/${name}`, new Uint8Array(await bytes(`/check/${name}`)));
+  for (const name of ["check_crypto.py", "check_websocket.py"]) python.FS.writeFile(name, new Uint8Array(await bytes(`/check/${name}`)));
   const setting = await (await fetch("/check/setting.json")).text();
   const functions = strict ? bigint : undefined;
   const crypto = python.pyimport("check_crypto").whole(functions);
