@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 OPTIMISED := -W "ignore:assertions not in test modules:pytest.PytestConfigWarning"
 
 .NOTPARALLEL:
-.PHONY: demo test lint docs coverage optimised endurance clean
+.PHONY: demo test lint docs coverage optimised endurance crowd clean
 
 demo: $(VENV)/made
 	$(BIN)/mtproto-bind demo
@@ -38,6 +38,11 @@ endurance: $(VENV)/made
 	$(BIN)/python tests/kit/endurance.py week
 	$(BIN)/python tests/kit/endurance.py tcp
 
+# 500 clients at once against one anyio server, on either event loop: what it takes of time and memory.
+crowd: $(VENV)/made
+	$(BIN)/python tests/kit/crowd.py 500 asyncio
+	$(BIN)/python tests/kit/crowd.py 500 trio
+
 # The generated pages of docs/reference.
 docs: $(VENV)/made
 	$(BIN)/python docs/generate.py
@@ -46,10 +51,10 @@ docs: $(VENV)/made
 $(VENV)/made: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable ".[all]" --group test --group lint
+	$(BIN)/python -m pip install --quiet --editable ".[all]" --group test --group lint --group interop
 	touch $@
 
-# The real client of tests/interop. Where Node is missing those tests fail, and say what to install.
+# The real clients of tests/interop that are in JavaScript. Where Node is missing those tests fail, and say what to install.
 $(VENV)/node: $(VENV)/made $(wildcard tests/interop/package.json tests/interop/package-lock.json)
 	if test -f tests/interop/package.json && command -v npm >/dev/null; \
 	then npm ci --prefix tests/interop --ignore-scripts --no-audit --no-fund && touch $@; fi

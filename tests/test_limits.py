@@ -43,6 +43,18 @@ def test_every_number_is_above_nothing_and_stays(kind: Any, name: str) -> None:
         setattr(value, name, 2)
 
 
+def test_what_the_lengths_of_frames_can_say() -> None:
+    """31 bits when we read; less than 2**24 when we write, with everything that comes around a message."""
+    assert Limits().frame == (1 << 22) + 1024
+    assert Limits(frame=(1 << 31) - 1).frame == (1 << 31) - 1
+    with pytest.raises(ValueError, match="frame"):
+        Limits(frame=1 << 31)
+    most = (1 << 24) - 2048
+    assert Limits(outgoing_message=most).outgoing_message == most
+    with pytest.raises(ValueError, match="outgoing_message"):
+        Limits(outgoing_message=most + 1)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_numbers_have_names(kind: Any) -> None:
     with pytest.raises(TypeError):

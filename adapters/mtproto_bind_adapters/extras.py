@@ -14,5 +14,7 @@ def needs(extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        text = f"{error.name} is missing: pip install 'mtproto-bind[{extra}]'"
+        # of a package that is missing altogether, what is named may be one of its modules
+        name = (error.name or "").partition(".")[0]
+        text = f"{name} is missing: pip install 'mtproto-bind[{extra}]'"
         raise ModuleNotFoundError(text, name=error.name) from None

@@ -84,7 +84,7 @@ from ._questions import (
 )
 from ._session import ClockSource, RpcError, ServerClock
 from ._tl import BindTempAuthKey
-from ._wire import BindingInner, BindingRequest, Framing, ServerTransport, Transport, open_binding, seal_binding
+from ._wire import BindingInner, BindingRequest, Framing, ServerTransport, Transport, open_binding, parse_secret, seal_binding
 
 __all__ = [
     "KNOWN_PRIME",
@@ -182,5 +182,6 @@ __all__ = [
     "default_crypto",
     "known_keys",
     "open_binding",
+    "parse_secret",
     "seal_binding",
 ]

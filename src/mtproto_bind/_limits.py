@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attrs import field, frozen
-from attrs.validators import gt, optional
+from attrs.validators import and_, gt, le, lt, optional
 
 __all__ = ["Limits", "Retry", "Timeouts"]
 
@@ -12,10 +12,13 @@ __all__ = ["Limits", "Retry", "Timeouts"]
 class Limits:
     """Ceilings. Bytes unless a name says otherwise."""
 
-    frame: int = field(default=(1 << 22) + 1024, validator=gt(0))
-    """One transport frame. TDLib reads as much; Telegram Desktop 16 MiB."""
-    outgoing_message: int = field(default=1 << 20, validator=gt(0))
-    """What we put into one message or container; older lore says that servers take 1 MiB."""
+    frame: int = field(default=(1 << 22) + 1024, validator=and_(gt(0), lt(1 << 31)))
+    """One transport frame. TDLib reads as much; Telegram Desktop 16 MiB. The highest of its 32 bits means something else."""
+    outgoing_message: int = field(default=1 << 20, validator=and_(gt(0), le((1 << 24) - 2048)))
+    """What we put into one message or container; older lore says that servers take 1 MiB.
+
+    With envelope and padding it has to stay below the 16 MiB that a frame may announce.
+    """
     container_messages: int = field(default=1024, validator=gt(0))
     """Messages in a container: the documented 1024 (/mtproto/service_messages)."""
     ids: int = field(default=8192, validator=gt(0))
@@ -48,8 +51,6 @@ class Limits:
     """Seconds a server lets a temporary key live at most."""
     expires_at_tolerance: int = field(default=60, validator=gt(0))
     """Seconds by which expires_at may exceed the end of a temporary key (Telegram Desktop adds 30)."""
-    detection: int = field(default=64, validator=gt(0))
-    """Bytes read before the transport of a stream must be known."""
     bind_refusals: int = field(default=5, validator=gt(0))
     """Refused bindings on one stream before the server closes it."""
 

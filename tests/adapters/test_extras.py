@@ -17,6 +17,14 @@ def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
     assert missing.value.name == "anyio"
 
 
+def test_of_a_package_that_is_missing_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "websockets"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "websockets", None)
+    with pytest.raises(ModuleNotFoundError, match=r"^websockets is missing: "), needs("websocket"):
+        from websockets.client import ClientProtocol  # noqa: F401
+
+
 def test_what_is_there_is_imported_and_other_errors_pass() -> None:
     with needs("anyio"):
         import anyio  # noqa: F401

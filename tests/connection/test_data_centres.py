@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import pytest
 
+from kit import streams
 from kit.keys import SERVER_KEY
 from kit.pairs import OTHER_QUERY, Wiretap, make_pair
 from kit.rig import Rig
 from mtproto_bind import (
     CallAnswered,
+    Check,
     ClientConnection,
     ConnectionClosed,
     DataCenter,
+    Framing,
     Goal,
     KeyBound,
     KeyCreated,
     KeyExpired,
+    MalformedMessage,
     PermanentKeyCreated,
     Retry,
+    SecurityError,
+    Server,
+    ServerConnection,
     Transport,
     TransportErrorReceived,
 )
@@ -25,7 +32,7 @@ from mtproto_bind._crypto import RsaOpen, Secret, rsa_pad_open
 from mtproto_bind._tl import HANDSHAKE, PQInnerDataDC, PQInnerDataTempDC, ReqDHParams
 from mtproto_bind._wire import key_id_of, unpack_plain
 from mtproto_bind._wire.obfuscation import accept_header
-from mtproto_bind.testing import CheapCrypto, Pair, SeededEntropy, make_client_config
+from mtproto_bind.testing import CheapCrypto, Pair, SeededEntropy, make_client_config, make_server_config
 
 NUMBERS = {
     DataCenter(2): 2,
@@ -63,14 +70,62 @@ def test_the_number_in_the_handshakes(dc: DataCenter) -> None:
     assert {event.record.media for event in pair.server_events(KeyCreated)} == {dc.media}
 
 
-@pytest.mark.parametrize("secret", [None, bytes(16)])
+@pytest.mark.parametrize("secret", [None, bytes(16), b"\xdd" + bytes(16)], ids=["bare", "secret", "padded secret"])
 @pytest.mark.parametrize("dc", NUMBERS, ids=NUMBERS.get)
 def test_the_number_in_the_header_of_an_obfuscated_stream(dc: DataCenter, secret: bytes | None) -> None:
+    transport = Transport(Framing.PADDED, obfuscated=True, secret=secret)
     client = ClientConnection(make_client_config(SERVER_KEY, dc=dc, goal=goal_of(dc)))
-    client.transport_opened(Transport(obfuscated=True, secret=secret), 0.0)
-    accepted = accept_header(client.data_to_send(0.0)[:64], secret=secret, crypto=CheapCrypto())
+    client.transport_opened(transport, 0.0)
+    accepted = accept_header(client.data_to_send(0.0)[:64], secret=transport.key_secret, crypto=CheapCrypto())
     assert accepted is not None
+    assert accepted.framing is Framing.PADDED
     assert accepted.dc == NUMBERS[dc]
+
+
+def first_frame(dc: DataCenter, wanted: int, secret: bytes | None) -> ServerConnection:
+    """A server after the header of a client that wants to go to ``wanted``, and a message that is none."""
+    server = Server(make_server_config(SERVER_KEY, dc=dc))
+    link = server.accept(Transport.detect(secrets=[] if secret is None else [secret]), "peer", 0.0)
+    client = streams.client(Transport(obfuscated=True, secret=secret), dc=wanted)
+    client.send(bytes(24))
+    link.receive_data(client.data_to_send(), 0.0)
+    return link
+
+
+@pytest.mark.parametrize("wanted", NUMBERS, ids=NUMBERS.get)
+@pytest.mark.parametrize("dc", NUMBERS, ids=NUMBERS.get)
+def test_behind_a_secret_the_header_has_to_name_a_data_centre_that_is_served(dc: DataCenter, wanted: DataCenter) -> None:
+    closed = first_frame(dc, NUMBERS[wanted], bytes(16)).next_event()
+    assert isinstance(closed, ConnectionClosed)
+    refused = isinstance(closed.error, SecurityError) and closed.error.check is Check.DATA_CENTER
+    assert refused == (not dc.serves(wanted))
+    # a message that is none is refused otherwise
+    assert refused or isinstance(closed.error, MalformedMessage)
+
+
+def test_what_a_client_behind_a_secret_is_told() -> None:
+    dc, wanted = DataCenter(2), DataCenter(4)
+    transport = Transport(Framing.PADDED, obfuscated=True, secret=b"\xdd" + bytes(16))
+    pair = make_pair(client={"dc": wanted, "retry": Retry(attempts=1)}, server={"dc": dc}, transport=transport)
+    closed = pair.run_until(ConnectionClosed)
+    assert isinstance(closed, ConnectionClosed)
+    assert isinstance(closed.error, TransportErrorReceived)
+    assert closed.error.code == -444
+    [ended] = pair.server_events(ConnectionClosed)
+    assert "4 was asked for in the header" in str(ended.error)
+
+
+def test_without_a_secret_the_header_may_name_any() -> None:
+    closed = first_frame(DataCenter(2), 4, None).next_event()
+    assert isinstance(closed, ConnectionClosed)
+    assert isinstance(closed.error, MalformedMessage)
+
+
+def test_a_server_that_is_any_data_centre_takes_every_header() -> None:
+    transport = Transport(Framing.PADDED, obfuscated=True, secret=b"\xdd" + bytes(16))
+    for dc in NUMBERS:
+        if not dc.cdn:
+            make_pair(client={"dc": dc}, server={"dc": None}, transport=transport).run_until(KeyBound)
 
 
 @pytest.mark.parametrize("dc", NUMBERS, ids=NUMBERS.get)

@@ -1,8 +1,9 @@
 """What the documentation shows is run: every page from top to bottom, in an empty folder, as a reader would.
 
 ``python`` blocks of a page share their names. In ``console`` blocks the lines ``$ mtproto-bind ...`` are run; ``serve`` and
-``sign`` go on beside the rest of the page, on free ports, which stand for 8443 and 8444 from there on. The id of a permanent
-key stands for that of the key in ``key.json``.
+``sign`` go on beside the rest of the page, on free ports, which stand for 8443 (WebSockets: 8080) and 8444 from there on. The id
+of a permanent key stands for that of the key in ``key.json``. ``js`` blocks are run in tests/interop, where a client in
+JavaScript is at hand.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import json
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ import pytest
 from attrs import define, field
 
 from kit.commands import PROGRAM, started
+from kit.pages import JAVASCRIPT_PAGE, blocks
 from kit.serving import PATIENCE
 from kit.sources import ROOT
 
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PORTS = {"serve": "8443", "sign": "8444"}
+PORTS = {"serve": {"--listen": "8443", "--websocket": "8080"}, "sign": {"--listen": "8444"}}
+"""For each command that goes on, in the order in which it tells of them."""
 KEY_ID = re.compile(r"(?<=--permanent-key-id )[0-9a-f]{16}")
 SHOWN = {"text", "json", "mermaid"}
 """Blocks of these kinds are looked at only."""
@@ -32,13 +33,6 @@ ELSEWHERE = {"make", "pip", "git", "python"}
 """Programs whose lines are not run here."""
 
 PAGES = [ROOT / "README.md", ROOT / "adapters" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-
-
-def blocks(page: Path) -> Iterator[tuple[int, str, str]]:
-    """Line, kind and content of every block of a page."""
-    text = page.read_text(encoding="utf-8")
-    for found in BLOCK.finditer(text):
-        yield text[: found.start()].count("\n") + 2, found[1], found[2]
 
 
 @define
@@ -60,7 +54,7 @@ class Reader:
             elif kind == "console":
                 for command in re.findall(r"^\$ (.*)$", content, re.MULTILINE):
                     self.run(self.meant(command))
-            elif kind not in SHOWN:
+            elif kind not in SHOWN and (kind, page) != ("js", JAVASCRIPT_PAGE):
                 raise ValueError(f"{page}:{line}: a block of kind {kind!r} is neither run nor only looked at")
 
     def meant(self, text: str) -> str:
@@ -77,13 +71,20 @@ class Reader:
         if program != "mtproto-bind":
             raise ValueError(f"who runs {command!r}?")
         if arguments[0] in PORTS:
-            at = arguments.index("--listen") + 1
-            process = self.stack.enter_context(started(*arguments[:at], "127.0.0.1:0", *arguments[at + 1 :], "--json"))
-            if process.stdout is not None:
-                self.ports[PORTS[arguments[0]]] = str(json.loads(process.stdout.readline())["port"])
+            self.start(arguments)
         else:
             line = command.replace("mtproto-bind", shlex.join(PROGRAM), 1)
             subprocess.run(line, shell=True, cwd=self.folder, check=True, timeout=PATIENCE)
+
+    def start(self, arguments: list[str]) -> None:
+        """What goes on beside the rest of the page, on free ports."""
+        listeners = {option: port for option, port in PORTS[arguments[0]].items() if option in arguments}
+        for option in listeners:
+            arguments[arguments.index(option) + 1] = "127.0.0.1:0"
+        process = self.stack.enter_context(started(*arguments, "--json"))
+        if process.stdout is not None:
+            for port in listeners.values():
+                self.ports[port] = str(json.loads(process.stdout.readline())["port"])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -110,7 +111,7 @@ def test_a_block_that_fails_is_seen_to_fail(tmp_path: Path) -> None:
         Reader(tmp_path, stack).read(page)
 
 
-@pytest.mark.parametrize("block", ["```py\n1\n```\n", "```console\n$ rm -r /\n```\n"])
+@pytest.mark.parametrize("block", ["```py\n1\n```\n", "```js\n1\n```\n", "```console\n$ rm -r /\n```\n"])
 def test_a_block_that_nobody_runs_is_refused(tmp_path: Path, block: str) -> None:
     page = tmp_path / "page.md"
     page.write_text(block)

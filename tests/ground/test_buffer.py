@@ -33,7 +33,7 @@ def test_peek_is_a_slice_and_takes_nothing(data: bytes, size: int, at: int, used
 
 def test_taking_too_much_takes_nothing() -> None:
     buffer = Buffer(b"abc")
-    with pytest.raises(ValueError, match="at least 4 bytes in the buffer, got 3"):
+    with pytest.raises(ValueError, match="from 0 to 3 bytes, which are in the buffer, got 4"):
         buffer.take(4)
     assert buffer.take(3) == b"abc"
 
@@ -46,9 +46,31 @@ def test_negative_places_are_refused(size: int, at: int) -> None:
 
 def test_a_negative_size_is_not_taken() -> None:
     buffer = Buffer(b"abc")
-    with pytest.raises(ValueError, match="at least 0"):
-        buffer.take(-1)
+    for remove in (buffer.take, buffer.drop):
+        with pytest.raises(ValueError, match="from 0 to 3 bytes"):
+            remove(-1)
     assert len(buffer) == 3
+
+
+def test_a_view_is_a_peek_without_a_copy() -> None:
+    buffer = Buffer(b"abcdefgh")
+    buffer.drop(2)
+    with buffer.view(3, 1) as part:
+        assert part.tobytes() == buffer.peek(3, 1) == b"def"
+        buffer._data[3] = ord("D")
+        assert part.tobytes() == b"Def"
+    # released: the buffer may grow and shrink again
+    buffer.append(b"i")
+    assert buffer.take(7) == b"cDefghi"
+
+
+def test_what_is_dropped_is_gone() -> None:
+    buffer = Buffer(b"abcdefgh")
+    for size in (0, 1, 2):
+        buffer.drop(size)
+    with pytest.raises(ValueError, match="from 0 to 5 bytes, which are in the buffer, got 6"):
+        buffer.drop(6)
+    assert buffer.take(5) == b"defgh"
 
 
 def test_clear_forgets() -> None:

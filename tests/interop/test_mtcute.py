@@ -6,10 +6,7 @@ begins anew on another stream: so the server may know of more keys than mtcute d
 
 from __future__ import annotations
 
-import json
-import shutil
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kit.keys import SERVER_KEY_PEM
+from kit.interop import FOLDER, LOOPBACK, find_node, serving
 from kit.programs import Program, talking
 from kit.serving import DC, SERVER_KEY, running
 from mtproto_bind import (
@@ -35,24 +32,7 @@ from mtproto_bind_adapters.cli.application import Application
 from mtproto_bind_adapters.stores import MemoryStore
 from mtproto_bind_adapters.sync import SyncServer
 
-HERE = Path(__file__).parent
-SCRIPT = HERE / "mtcute_bind.mjs"
-SERVE = [sys.executable, "-W", "error", "-m", "mtproto_bind_adapters.cli", "serve", "--listen", "127.0.0.1:0", "--json"]
-INSTALL = "apt-get install nodejs npm; npm ci --ignore-scripts in tests/interop (`make test` does the latter)"
-LOOPBACK = "127.0.0.1"
-
-
-def find_node(folder: Path = HERE) -> str:
-    """Node, where it and the pinned mtcute are there. Fails the test, and says what to install, where they are not."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.fail(f"Node is missing: {INSTALL}")
-    for name, wanted in json.loads((HERE / "package.json").read_text())["dependencies"].items():
-        manifest = folder / "node_modules" / name / "package.json"
-        found = json.loads(manifest.read_text())["version"] if manifest.is_file() else "nothing"
-        if found != wanted:
-            pytest.fail(f"expected {name} {wanted}, found {found}: {INSTALL}")
-    return node
+SCRIPT = FOLDER / "mtcute_bind.mjs"
 
 
 @pytest.fixture
@@ -60,15 +40,6 @@ def public_pem(tmp_path: Path) -> Path:
     path = tmp_path / "public.pem"
     path.write_text(SERVER_KEY.public.to_pem())
     return path
-
-
-@contextmanager
-def serving(folder: Path, *options: object) -> Iterator[tuple[Program, int]]:
-    """``mtproto-bind serve`` with ``options``, and the port it listens on."""
-    pem = folder / "private.pem"
-    pem.write_text(SERVER_KEY_PEM)
-    with talking([*SERVE, "--private-key", pem, *options], folder / "serve.log") as server:
-        yield server, server.wait_for("listening")["port"]
 
 
 @contextmanager
@@ -202,16 +173,7 @@ def test_mtcute_binds_again_when_the_server_has_lost_the_temporary_key(public_pe
 def test_mtcute_never_leaves_loopback(public_pem: Path) -> None:
     # 192.0.2.0/24 is for documentation: nobody is there
     command = [find_node(), SCRIPT, "192.0.2.1", 443, public_pem]
-    with talking(command, public_pem.with_name("mtcute.log")) as client, pytest.raises(AssertionError, match="not on loopback"):
-        client.finish()
-
-
-def test_a_missing_package_is_a_failure_that_says_what_to_install(tmp_path: Path) -> None:
-    with pytest.raises(pytest.fail.Exception, match="npm ci --ignore-scripts in tests/interop"):
-        find_node(tmp_path)
-
-
-def test_a_missing_node_is_a_failure_that_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(pytest.fail.Exception, match="apt-get install nodejs npm"):
-        find_node()
+    with talking(command, public_pem.with_name("mtcute.log")) as client:
+        client.order("call")
+        with pytest.raises(AssertionError, match="not on loopback"):
+            client.wait_for("answered")

@@ -8,9 +8,17 @@ from hashlib import sha256
 from mtproto_bind._crypto import Entropy, default_crypto
 from mtproto_bind._errors import RemoteProtocolError
 from mtproto_bind._limits import Limits
-from mtproto_bind._wire import ServerTransport, Stream, Transport
+from mtproto_bind._wire import Framing, ServerTransport, Stream, Transport
 
 CRYPTO = default_crypto()
+SECRET = bytes(range(16))
+TRANSPORTS = [
+    Transport(framing, obfuscated=obfuscated, secret=secret)
+    for framing in Framing
+    for obfuscated, secret in [(False, None), (True, None), (True, SECRET)]
+    if not (obfuscated and framing is Framing.FULL)
+]
+"""Every framing in the open, hidden, and hidden under a secret."""
 
 
 def numbered(label: str) -> Entropy:
@@ -45,3 +53,23 @@ def frames(stream: Stream, pieces: Iterable[bytes]) -> list[bytes | str]:
         except RemoteProtocolError as error:
             return [*found, f"{type(error).__name__}: {error}"]
     return found
+
+
+def describe(transport: Transport) -> str:
+    """A name for a test."""
+    return f"{transport.framing.value}{' obfuscated' * transport.obfuscated}{' secret' * (transport.secret is not None)}"
+
+
+def said(stream: Stream, payloads: Iterable[bytes]) -> bytes:
+    """The bytes of these frames."""
+    for payload in payloads:
+        stream.send(payload)
+    return stream.data_to_send()
+
+
+def asked(stream: Stream, payload: bytes) -> bytes:
+    """The bytes of one frame that asks for a quick acknowledgement, which our clients never do."""
+    if stream._codec is None:
+        raise LookupError("a stream that does not know its framing yet")
+    stream._write(stream._codec.encode(payload, quick_ack=True))
+    return stream.data_to_send()

@@ -13,7 +13,7 @@ from kit.cuts import same_however_cut
 from kit.vectors import load
 from mtproto_bind._errors import Check, MalformedMessage, RemoteProtocolError, SecurityError
 from mtproto_bind._ground import Buffer
-from mtproto_bind._wire.framing import LONGEST_PAYLOAD, Frame, FrameCodec, Framing, codec_for
+from mtproto_bind._wire.framing import LONGEST_SENT, Frame, FrameCodec, Framing, codec_for
 
 LIMIT = 1 << 20
 VECTORS = {entry["name"]: entry for entry in load("transport_framing")}
@@ -211,13 +211,21 @@ def test_the_number_of_a_full_frame_begins_anew() -> None:
 
 
 def test_the_most_that_can_be_framed() -> None:
+    """What is announced has to be less than 2**24, whatever is counted in it."""
     longest = bytes((1 << 24) - 4)
+    assert len(codec(Framing.ABRIDGED).encode(longest)) == 4 + len(longest)
     assert len(codec(Framing.INTERMEDIATE).encode(longest)) == 4 + len(longest)
-    assert len(codec(Framing.FULL).encode(longest)) == 12 + len(longest)
+    assert len(codec(Framing.PADDED).encode(longest, padding=bytes(3))) == 4 + len(longest) + 3
+    assert len(codec(Framing.FULL).encode(longest[:-12])) == len(longest)
     assert codec(Framing.PADDED).encode(b"1234", padding=bytes(15)) == b"\x13\0\0\x001234" + bytes(15)
-    for framing in Framing:
+    for framing, payload, padding in (
+        (Framing.ABRIDGED, bytes(1 << 24), b""),
+        (Framing.INTERMEDIATE, bytes(1 << 24), b""),
+        (Framing.PADDED, longest, bytes(4)),
+        (Framing.FULL, longest[:-8], b""),
+    ):
         with pytest.raises(ValueError, match=r"payload|padding"):
-            codec(framing).encode(bytes(1 << 24))
+            codec(framing).encode(payload, padding=padding)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +234,7 @@ def test_the_most_that_can_be_framed() -> None:
         pytest.param(lambda: codec(Framing.ABRIDGED).encode(b""), id="nothing"),
         pytest.param(lambda: codec(Framing.ABRIDGED).encode(b"12345"), id="half words"),
         pytest.param(lambda: codec(Framing.INTERMEDIATE).encode(b"1234", padding=b"x"), id="padding where there is none"),
-        pytest.param(lambda: codec(Framing.INTERMEDIATE).encode(bytes(LONGEST_PAYLOAD + 1)), id="too long"),
+        pytest.param(lambda: codec(Framing.INTERMEDIATE).encode(bytes(LONGEST_SENT + 1)), id="too long"),
         pytest.param(lambda: codec(Framing.PADDED).encode(b"123"), id="padded half words"),
         pytest.param(lambda: codec(Framing.PADDED).encode(b"1234", padding=bytes(16)), id="too much padding"),
         pytest.param(lambda: codec(Framing.FULL).encode(b"1234", quick_ack=True), id="quick full"),

@@ -15,6 +15,7 @@ from kit.vectors import load
 from mtproto_bind._crypto import AuthKey, Side, aes_v2, msg_key_large_v2
 from mtproto_bind._errors import Check, MalformedMessage, SecurityError
 from mtproto_bind._ground import id_to_bytes
+from mtproto_bind._wire.plain import pack_plain
 from mtproto_bind._wire.sealed import Opened, draw_padding, key_id_of, open_sealed, seal
 
 KEY = AuthKey(bytes(range(256)))
@@ -111,6 +112,14 @@ def test_padding_is_drawn_in_two_steps(first: int) -> None:
         assert (32 + 4 * words + fewest) % 16 == 0
 
 
+def test_messages_of_one_length_come_in_sixteen() -> None:
+    """What a proxy with a dd secret asks for is done everywhere: the size of a message does not tell that of its body."""
+    draw = numbered("sizes")
+    body = bytes(40)
+    sizes = {len(seal(KEY, Side.CLIENT, **{**PARTS, "body": body}, padding=draw_padding(len(body), draw))) for _ in range(400)}
+    assert sizes == {120 + 16 * blocks for blocks in range(16)}
+
+
 @given(st.integers(1, 100))
 def test_drawn_padding_is_accepted(words: int) -> None:
     body = bytes(4 * words)
@@ -201,9 +210,19 @@ def test_what_is_not_sealed(make: Callable[[], bytes]) -> None:
 
 
 def test_a_frame_without_a_key_id() -> None:
-    assert key_id_of(bytes(8)) == 0
-    with pytest.raises(MalformedMessage, match="a frame of 7 bytes"):
-        key_id_of(bytes(7))
+    assert key_id_of(bytes(24)) == 0
+    for size in (0, 4, 8, 23):
+        with pytest.raises(MalformedMessage, match=f"a message of {size} bytes; the smallest has 24"):
+            key_id_of(bytes(size))
+
+
+def test_the_smallest_messages() -> None:
+    """What is shorter can only be an error, a quick acknowledgement or nothing."""
+    assert len(pack_plain(0, bytes(4))) == 24
+    smallest = {**PARTS, "body": bytes(4)}
+    sizes = range(12, 28)
+    padding = next(size for size in sizes if (36 + size) % 16 == 0)
+    assert len(seal(KEY, Side.CLIENT, **smallest, padding=bytes(padding))) == 72
 
 
 def test_a_repr_shows_no_body() -> None:

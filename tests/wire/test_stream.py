@@ -7,34 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.cuts import same_however_cut
-from kit.streams import CRYPTO, client, frames, numbered, server
+from kit.streams import CRYPTO, SECRET, TRANSPORTS, client, describe, frames, numbered, said, server
 from kit.vectors import load
 from mtproto_bind._errors import LocalProtocolError, RemoteProtocolError
 from mtproto_bind._limits import Limits
-from mtproto_bind._wire import Framing, Stream, Transport, encode_transport_error, transport_error
+from mtproto_bind._wire import Framing, Stream, Transport, encode_transport_error, is_no_op, transport_error
 
-SECRET = bytes(range(16))
 OTHER = bytes(16)
-TRANSPORTS = [
-    Transport(framing, obfuscated=obfuscated, secret=secret)
-    for framing in Framing
-    for obfuscated, secret in [(False, None), (True, None), (True, SECRET)]
-    if not (obfuscated and framing is Framing.FULL)
-]
-EVERY = pytest.mark.parametrize(
-    "transport", TRANSPORTS, ids=lambda t: f"{t.framing.value}{' obfuscated' * t.obfuscated}{' secret' * (t.secret is not None)}"
-)
+EVERY = pytest.mark.parametrize("transport", TRANSPORTS, ids=describe)
 PAYLOADS = [bytes([n]) * size for n, size in enumerate((24, 72, 500, 504, 508, 512, 3000), 1)]
 
 
 def taking(transport: Transport) -> Stream:
     return server(Transport.detect(secrets=[OTHER, SECRET] if transport.secret else []))
-
-
-def said(stream: Stream, payloads: list[bytes]) -> bytes:
-    for payload in payloads:
-        stream.send(payload)
-    return stream.data_to_send()
 
 
 def unpadded(found: list[bytes | str]) -> list[bytes | str]:
@@ -285,6 +270,30 @@ def test_published_errors(entry: dict[str, str | int]) -> None:
 @pytest.mark.parametrize("payload", [b"", b"\xff" * 3, bytes(4), b"\xff\xff\xff\x7f", b"\xff" * 20])
 def test_what_is_no_error(payload: bytes) -> None:
     assert transport_error(payload) is None
+
+
+@given(st.integers(-(1 << 31), (1 << 31) - 1), st.binary(max_size=24))
+def test_what_is_too_short_for_a_message(number: int, rest: bytes) -> None:
+    """Up to 15 bytes of padding may follow; from 20 bytes on it is taken for a message, and then fits none below 24."""
+    payload = number.to_bytes(4, "little", signed=True) + rest
+    short = len(rest) <= 15
+    assert transport_error(payload) == (number if short and number < 0 else None)
+    assert is_no_op(payload) == (short and number == 0)
+
+
+def test_less_than_a_number_is_nothing() -> None:
+    for size in range(4):
+        assert transport_error(bytes(size)) is None
+        assert not is_no_op(bytes(size))
+
+
+@EVERY
+def test_a_server_speaks_no_tag_and_nothing_unasked(transport: Transport) -> None:
+    listening = taking(transport)
+    assert listening.data_to_send() == b""
+    listening.receive(said(client(transport), PAYLOADS[:1]))
+    assert listening.next_frame() is not None
+    assert listening.data_to_send() == b""
 
 
 @pytest.mark.parametrize("code", [0, 404, -(1 << 31) - 1])

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import struct
 
-__all__ = ["GET_CONFIG", "GET_NEAREST_DC", "config", "nearest_dc"]
+__all__ = ["GET_CONFIG", "GET_NEAREST_DC", "GET_USERS", "config", "nearest_dc"]
 
 # help.getConfig#c4f9186b = Config
 GET_CONFIG = struct.pack("<I", 0xC4F9186B)
 # help.getNearestDc#1fb33026 = NearestDc
 GET_NEAREST_DC = struct.pack("<I", 0x1FB33026)
+# users.getUsers#0d91a548 id:Vector<InputUser> = Vector<User>
+GET_USERS = struct.pack("<I", 0x0D91A548)
 
 BOOL_TRUE, BOOL_FALSE = 0x997275B5, 0xBC799737
 VECTOR = 0x1CB5C415

@@ -16,7 +16,7 @@ from mtproto_bind import (
     TransportEnded,
 )
 
-from .answers import GET_CONFIG, GET_NEAREST_DC, config, nearest_dc
+from .answers import GET_CONFIG, GET_NEAREST_DC, GET_USERS, config, nearest_dc
 
 __all__ = ["Application"]
 
@@ -60,6 +60,9 @@ class Application:
             connection.send_result(call, answer, now)
         elif method == GET_NEAREST_DC:
             connection.send_result(call, nearest_dc(self._dc.id), now)
+        elif method == GET_USERS:
+            # Telethon asks who it is before it calls itself connected, and takes no other error for "nobody yet"
+            connection.send_error(call, 401, "AUTH_KEY_UNREGISTERED", now)
         else:
             connection.send_error(call, 400, "INPUT_METHOD_INVALID", now)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from socket import socket
 
 from attrs import evolve
 
@@ -21,7 +20,6 @@ from mtproto_bind import (
     DataCenter,
     Event,
     ExternalKey,
-    Framing,
     Goal,
     KeyBound,
     PeerTimedOut,
@@ -30,59 +28,29 @@ from mtproto_bind import (
     PermanentKeySuspected,
     Retry,
     TemporaryKeyCreated,
-    Transport,
     TransportEnded,
     known_keys,
 )
 
-from ..sync import SyncDriver, dial
-from ..vault import VaultError, ask_vault, vault_url
+from ..sync import SyncDriver
+from .asked import AskedVault, vault_of
 from .console import Console, Failure, Misuse
-from .explain import explain_dialing, explain_refusal, explain_silence, explain_stream
+from .explain import explain_refusal, explain_silence, explain_stream
 from .keyfile import KeyFile, read_public_key
+from .metered import Metered
+from .timeline import Timeline
+from .ways import way_of
 
 __all__ = ["run"]
 
-PRODUCTION = {1: "149.154.175.50", 2: "149.154.167.51", 3: "149.154.175.100", 4: "149.154.167.91", 5: "149.154.171.5"}
-TEST = {1: "149.154.175.10", 2: "149.154.167.40", 3: "149.154.175.117"}
-"""Telegram's own servers, as its open clients know them before they have asked for more."""
-
+WHO = "client"
 REDIAL_DELAY = 1.0
-
-VAULT_TRIES = 5
-VAULT_DELAY = 1.0
-"""Seconds between two of them."""
-VAULT_PATIENCE = 5.0
-"""Seconds for one; the stream has to wait for so long."""
 
 
 def run(options: Namespace, console: Console) -> None:
     """Runs the command. Raises :class:`Misuse` and :class:`Failure`."""
-    refuse_what_is_not_there(options)
-    Run(options, console).to_the_end()
-
-
-def refuse_what_is_not_there(options: Namespace) -> None:
-    for name in ("obfuscated", "secret", "websocket"):
-        if getattr(options, name):
-            raise Misuse(f"--{name} is not there yet: this version speaks plain TCP, see --transport")
-
-
-def vault_of(options: Namespace) -> str | None:
-    """The URL of the vault, None: this process has the permanent key, or makes it. Raises :class:`Misuse`."""
-    if options.vault is None:
-        if options.permanent_key_id is not None:
-            raise Misuse("--permanent-key-id says which key a vault has: give --vault too")
-        return None
-    for name in ("permanent_key", "save_permanent_key", "no_bind"):
-        if getattr(options, name):
-            raise Misuse(f"--{name.replace('_', '-')} makes no sense with --vault, which has the permanent key and binds with it")
-    if options.permanent_key_id is None:
-        raise Misuse("--vault needs --permanent-key-id: `mtproto-bind sign` prints the id of the key that it has")
-    try:
-        return vault_url(options.vault)
-    except ValueError as error:
-        raise Misuse(f"--vault: {error}") from None
+    with console.timeline() as timeline:
+        Run(options, console, timeline).to_the_end()
 
 
 class SavedKey:
@@ -117,52 +85,15 @@ class SavedKey:
             raise Failure(f"{path} cannot be written: {error.strerror}", kind=type(error).__name__) from None
 
 
-class AskedVault:
-    """Has bindings sealed by the vault at ``url``, trying a few times. Between two tries the connection goes on."""
-
-    def __init__(self, url: str, complain: Callable[[str], None]) -> None:
-        self._url = url
-        self._complain = complain
-        self._question: BindingRequired | None = None
-        self._tries = 0
-        self._next_at = 0.0
-
-    def take(self, question: BindingRequired) -> None:
-        """``question`` is open, perhaps not for the first time: it is asked again on every new stream."""
-        self._question = question
-
-    def due_in(self) -> float | None:
-        """Seconds until the vault is to be asked; None: there is no question."""
-        return None if self._question is None else max(self._next_at - time.monotonic(), 0.0)
-
-    def ask(self, driver: SyncDriver, patience: float) -> Failure | None:
-        """Asks once, for at most ``patience`` seconds; what went wrong, if another try follows. Raises :class:`Failure`."""
-        if self._question is None:
-            return None
-        try:
-            sealed = ask_vault(self._url, self._question.request, timeout=min(VAULT_PATIENCE, patience))
-        except VaultError as error:
-            failure = explain_vault(error, self._url)
-            self._tries += 1
-            if self._tries >= VAULT_TRIES:
-                raise failure from None
-            self._complain(f"{failure}; asking again")
-            self._next_at = time.monotonic() + VAULT_DELAY
-            return failure
-        # a question that was withdrawn meanwhile takes no answer, and another one follows
-        driver.answer(self._question, sealed)
-        self._question, self._tries = None, 0
-        return None
-
-
 class Run:
     """One run, from the first dial to the last line."""
 
-    def __init__(self, options: Namespace, console: Console) -> None:
+    def __init__(self, options: Namespace, console: Console, timeline: Timeline) -> None:
         self._options = options
         self._console = console
+        self._timeline = timeline
         self._dc = DataCenter(options.dc, test=options.test, media=options.media)
-        self._host = options.host or telegrams_own(self._dc)
+        self._way = way_of(options, self._dc)
         url = vault_of(options)
         self._vault = None if url is None else AskedVault(url, console.complain)
         self._saved = SavedKey(options.save_permanent_key, self._dc) if options.save_permanent_key else None
@@ -170,7 +101,6 @@ class Run:
         self._first_salt: int | None = None
         self._failures = 0
         self._last: Failure | None = None
-        self._began = time.monotonic()
         trusted = tuple(map(read_public_key, options.server_key)) if options.server_key else known_keys(test=options.test)
         config = ClientConfig(
             server_keys=trusted,
@@ -180,9 +110,8 @@ class Run:
             temporary_lifetime=options.expires_in,
             retry=Retry(attempts=options.attempts),
         )
-        transport = Transport(framing=Framing[options.transport.upper()])
-        self._driver = SyncDriver(ClientConnection(config), self._dial, transport=transport)
-        self._dialled = False
+        self._driver = SyncDriver(ClientConnection(config), self._dial, transport=self._way.transport)
+        self._stream: Metered | None = None
 
     def to_the_end(self) -> None:
         """Raises :class:`Failure`."""
@@ -190,10 +119,13 @@ class Run:
             try:
                 while not self._reaches_goal(self._next_event()):
                     pass
-                self._finish()
+                self._keep_key()
+                result = self._result()
             finally:
                 if self._saved is not None:
                     self._saved.let_go()
+        self._sum_up(result)
+        self._console.tell(**result, seconds=round(self._timeline.seconds, 3))
 
     def _read_key(self) -> PermanentKey | None:
         path = self._options.permanent_key
@@ -204,24 +136,24 @@ class Run:
             raise Misuse(f"{path} belongs to {file.dc}, and the command line says {self._dc}: see --dc, --test and --media")
         return file.key
 
-    def _dial(self) -> socket:
+    def _dial(self) -> Metered:
         """A stream that was there once is dialled again for as long as there is time; the first time must do."""
         while True:
             try:
-                stream = dial(self._host, self._options.port, timeout=self._time_left())
+                stream = self._way.dial(self._time_left())
             except OSError as error:
-                self._last = explain_dialing(error, self._host, self._options.port)
-                if not self._dialled:
+                self._last = self._way.explain(error)
+                if self._stream is None:
                     raise self._last from None
                 time.sleep(min(REDIAL_DELAY, self._time_left()))
             else:
-                self._dialled = True
-                self._say(f"connected to {self._host} port {self._options.port} ({self._options.transport})")
-                return stream
+                self._say(f"connected to {self._way}")
+                self._stream = Metered(stream, self._driver.connection, self._timeline, WHO)
+                return self._stream
 
     def _time_left(self) -> float:
         """Seconds. Raises :class:`Failure` where there are none."""
-        left: float = self._options.timeout - (time.monotonic() - self._began)
+        left: float = self._options.timeout - self._timeline.seconds
         if left <= 0:
             raise explain_silence(self._options.timeout, self._last)
         return left
@@ -233,11 +165,15 @@ class Run:
                 self._last = self._vault.ask(self._driver, left)
                 continue
             try:
-                return self._driver.next_event(left if due is None else min(left, due))
+                event = self._driver.next_event(left if due is None else min(left, due))
             except TimeoutError:
                 # that is how a pause between two tries ends too
                 if due is None or due >= left:
                     raise explain_silence(self._options.timeout, self._last) from None
+            else:
+                if self._stream is not None:
+                    self._stream.settle()
+                return event
 
     def _reaches_goal(self, event: Event) -> bool:
         """Takes note of an event; True if there is nothing left to do. Raises :class:`Failure`."""
@@ -252,8 +188,7 @@ class Run:
                 self._say(f"temporary key {event.key.id:016x} made, until {utc(event.expires_at)}")
                 return bool(self._options.no_bind)
             case KeyBound():
-                trips = self._driver.round_trips
-                self._say(f"temporary key {event.key_id:016x} bound, until {utc(event.expires_at)}, after {trips} round trips")
+                self._say(f"temporary key {event.key_id:016x} bound, until {utc(event.expires_at)}")
                 return True
             case TransportEnded():
                 self._stream_ended(event)
@@ -285,41 +220,38 @@ class Run:
         if self._failures >= self._options.attempts:
             raise failure
 
-    def _finish(self) -> None:
-        """Keeps the key that has proved good, and tells the result."""
-        bound = not self._options.no_bind
+    def _keep_key(self) -> None:
+        """The key has proved good."""
         if self._saved is not None and self._permanent_key is not None:
             key = self._permanent_key
-            self._saved.keep(evolve(key, last_bound_at=self._driver.now()) if bound else key)
-        connection = self._driver.connection
+            self._saved.keep(key if self._options.no_bind else evolve(key, last_bound_at=self._driver.now()))
+
+    def _result(self) -> dict[str, object]:
+        """What ``--json`` tells."""
+        connection, bound = self._driver.connection, not self._options.no_bind
         status = connection.status
-        self._console.tell(
-            permanent_key_id=hex_id(status.permanent_key_id),
-            temporary_key_id=hex_id(status.temporary_key_id),
-            bound=bound,
-            expires_at=status.expires_at,
-            server_salt=hex_id(connection.bound_key().server_salt if bound else self._first_salt),
-            time_offset=round(status.clock.offset, 3),
-            round_trips=self._driver.round_trips,
-            seconds=round(time.monotonic() - self._began, 3),
+        return {
+            "permanent_key_id": hex_id(status.permanent_key_id),
+            "temporary_key_id": hex_id(status.temporary_key_id),
+            "bound": bound,
+            "expires_at": status.expires_at,
+            "server_salt": hex_id(connection.bound_key().server_salt if bound else self._first_salt),
+            "time_offset": round(status.clock.offset, 3),
+            "round_trips": self._driver.round_trips,
+        }
+
+    def _sum_up(self, result: Mapping[str, object]) -> None:
+        self._timeline.sum_up(
+            {
+                "permanent key": str(result["permanent_key_id"]),
+                "temporary key": str(result["temporary_key_id"]),
+                "bound": "yes" if result["bound"] else "no, as asked",
+                "round trips": str(result["round_trips"]),
+            }
         )
 
     def _say(self, text: str) -> None:
-        self._console.say(f"{(time.monotonic() - self._began) * 1000:8.0f} ms  {text}")
-
-
-def explain_vault(error: VaultError, url: str) -> Failure:
-    """The vault has not sealed the binding."""
-    text = f"expected a sealed binding from the vault at {url}, came {error}: start it, or check --vault and --permanent-key-id"
-    return Failure(text, kind=type(error).__name__)
-
-
-def telegrams_own(dc: DataCenter) -> str:
-    """The address of one of Telegram's data centres. Raises :class:`Misuse` where none is known."""
-    address = None if dc.media else (TEST if dc.test else PRODUCTION).get(dc.id)
-    if address is None:
-        raise Misuse(f"no address is known for {dc}: give --host")
-    return address
+        self._timeline.note(WHO, text)
 
 
 def hex_id(number: int | None) -> str | None:

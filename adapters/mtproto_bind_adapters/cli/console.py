@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any, TextIO
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, TextIO
+
+from .timeline import Plain, Timeline
+
+if TYPE_CHECKING:
+    from .picture import RichPicture
 
 __all__ = ["Console", "Failure", "Misuse", "ReaderGone"]
 
@@ -49,6 +56,21 @@ class Console:
         """One JSON object on a line of its own; nothing without ``as_json``."""
         if self.as_json:
             write(sys.stdout, json.dumps(values))
+
+    @contextmanager
+    def timeline(self) -> Iterator[Timeline]:
+        """Where a command shows its steps: drawn on a terminal, where ``rich`` is installed; else a line for each."""
+        with self._drawing() or nullcontext(Plain(self.say)) as picture:
+            yield Timeline(picture)
+
+    def _drawing(self) -> RichPicture | None:
+        if self.as_json or not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+            return None
+        try:
+            from .picture import RichPicture
+        except ModuleNotFoundError:
+            return None
+        return RichPicture()
 
 
 def write(stream: TextIO, line: str) -> None:

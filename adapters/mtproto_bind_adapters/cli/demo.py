@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -38,6 +37,8 @@ from ..sync import CallUnanswered, SyncDriver, SyncServer, dial
 from .answers import GET_NEAREST_DC
 from .application import Application
 from .console import Console, Failure
+from .metered import Metered
+from .timeline import Timeline
 
 __all__ = ["run"]
 
@@ -45,8 +46,10 @@ DC = DataCenter(2)
 PATIENCE = 30.0
 """Seconds for each step."""
 
-Say = Callable[[str], None]
-Connect = Callable[[ClientConfig], SyncDriver]
+SERVER, CALLS, KEYS = "server", "client", "keys"
+"""Who speaks: the server, the connection for calls, the one that makes the permanent key."""
+KEYS_MADE = ("permanent_key_id", "temporary_key_id", "renewed_key_id")
+COUNTS = ("calls_answered", "first_answer_round_trips", "round_trips")
 
 
 @frozen
@@ -59,28 +62,53 @@ class Made:
 
 def run(_options: Namespace, console: Console) -> None:
     """Runs the command. Raises :class:`Failure`."""
-    began = time.monotonic()
+    with console.timeline() as timeline:
+        result = show(timeline)
+    console.tell(**result, seconds=round(timeline.seconds, 3))
 
-    def say(who: str, text: str) -> None:
-        console.say(f"{(time.monotonic() - began) * 1000:8.0f} ms  {who}  {text}")
 
+def show(timeline: Timeline) -> dict[str, object]:
+    """The whole demonstration; what ``--json`` tells of it. Raises :class:`Failure`."""
     key = PrivateKey.generate()
-    say("server", f"RSA key {key.public.fingerprint:016x} made")
+    timeline.note(SERVER, f"RSA key {key.public.fingerprint:016x} made")
     try:
-        with serving(key, partial(say, "server")) as (host, port):
-            say("server", f"listening on {host} port {port}")
+        with serving(key, partial(timeline.note, SERVER)) as (host, port):
+            timeline.note(SERVER, f"listening on {host} port {port}")
 
-            def connect(config: ClientConfig) -> SyncDriver:
-                return SyncDriver(ClientConnection(config), partial(dial, host, port), on_event=fail_with_the_call)
-
-            result = from_nothing_to_renewed(connect, (key.public,), partial(say, "client"))
+            stage = Stage(host, port, timeline)
+            result = from_nothing_to_renewed(stage, (key.public,))
     except (ProtocolError, CallUnanswered, OSError) as error:
         raise Failure(f"expected the demonstration to work, came {error}: please report it", kind=type(error).__name__) from error
-    console.tell(**result, seconds=round(time.monotonic() - began, 3))
+    timeline.sum_up({name.replace("_", " "): str(result[name]) for name in (*KEYS_MADE, *COUNTS)})
+    return result
+
+
+class Stage:
+    """Connections to the server at ``host`` and ``port``, and what is seen of them."""
+
+    def __init__(self, host: str, port: int, timeline: Timeline) -> None:
+        self._dial = partial(dial, host, port)
+        self._timeline = timeline
+        self._streams: dict[str, Metered] = {}
+
+    def connect(self, config: ClientConfig, who: str) -> SyncDriver:
+        """A client by the name of ``who``."""
+        connection = ClientConnection(config)
+
+        def dial_metered() -> Metered:
+            self._streams[who] = Metered(self._dial(), connection, self._timeline, who)
+            return self._streams[who]
+
+        return SyncDriver(connection, dial_metered, on_event=fail_with_the_call)
+
+    def say(self, who: str, text: str) -> None:
+        """``who`` has come so far; first it is told what led there."""
+        self._streams[who].settle()
+        self._timeline.note(who, text)
 
 
 @contextmanager
-def serving(key: PrivateKey, say: Say) -> Iterator[tuple[str, int]]:
+def serving(key: PrivateKey, say: Callable[[str], None]) -> Iterator[tuple[str, int]]:
     """A server on loopback, in a thread of its own; its address."""
     server = Server(ServerConfig(private_keys=(key,), dc=DC))
     with SyncServer(server, MemoryStore(), on_event=Application(DC, say).on_event) as loop:
@@ -94,37 +122,38 @@ def serving(key: PrivateKey, say: Say) -> Iterator[tuple[str, int]]:
             thread.join()
 
 
-def from_nothing_to_renewed(connect: Connect, trusted: tuple[PublicKey, ...], say: Say) -> dict[str, object]:
+def from_nothing_to_renewed(stage: Stage, trusted: tuple[PublicKey, ...]) -> dict[str, object]:
     """Both keys side by side, the binding, a call, a renewal and a call again; what ``--json`` tells of it."""
-    maker = connect(ClientConfig(server_keys=trusted, dc=DC, goal=Goal.PERMANENT_KEY))
-    carrier = connect(ClientConfig(server_keys=trusted, dc=DC, permanent_key=PendingKey(), pipeline=True))
+    maker = stage.connect(ClientConfig(server_keys=trusted, dc=DC, goal=Goal.PERMANENT_KEY), KEYS)
+    carrier = stage.connect(ClientConfig(server_keys=trusted, dc=DC, permanent_key=PendingKey(), pipeline=True), CALLS)
     with ThreadPoolExecutor(1) as beside, carrier:
-        first = to_the_first_answer(carrier, beside.submit(make_permanent_key, maker, say), say)
-        return {**first, **renew(carrier, say), "round_trips": carrier.round_trips}
+        first = to_the_first_answer(carrier, beside.submit(make_permanent_key, maker, stage), stage)
+        return {**first, **renew(carrier, stage), "round_trips": carrier.round_trips}
 
 
-def make_permanent_key(driver: SyncDriver, say: Say) -> Made:
+def make_permanent_key(driver: SyncDriver, stage: Stage) -> Made:
     """The permanent key, on a connection of its own."""
     with driver:
         made = driver.wait_for(PermanentKeyCreated, PATIENCE)
-        say(f"permanent key {made.key.key.id:016x} made on a connection of its own, in {driver.round_trips} round trips")
-        return Made(made.key, driver.round_trips)
+        trips = driver.round_trips
+        stage.say(KEYS, f"permanent key {made.key.key.id:016x} made on a connection of its own, in {trips} round trips")
+        return Made(made.key, trips)
 
 
-def to_the_first_answer(driver: SyncDriver, making: Future[Made], say: Say) -> dict[str, object]:
+def to_the_first_answer(driver: SyncDriver, making: Future[Made], stage: Stage) -> dict[str, object]:
     """The temporary key, its binding once the permanent key is there, and a call that leaves right behind it."""
     driver.connection.call(GET_NEAREST_DC, driver.now(), give_up_at=driver.now() + PATIENCE)
     temporary = driver.wait_for(TemporaryKeyCreated, PATIENCE)
     apart = driver.round_trips
-    say(f"temporary key {temporary.key.id:016x} made on the connection for calls, in {apart} round trips")
+    stage.say(CALLS, f"temporary key {temporary.key.id:016x} made on the connection for calls, in {apart} round trips")
     question = driver.wait_for(PermanentKeyRequired, PATIENCE)
     made = making.result(PATIENCE)
     driver.answer(question, made.key)
     bound = driver.wait_for(KeyBound, PATIENCE)
-    say(f"bound: temporary key {bound.key_id:016x} speaks for {bound.permanent_key_id:016x}")
+    stage.say(CALLS, f"bound: temporary key {bound.key_id:016x} speaks for {bound.permanent_key_id:016x}")
     answer = driver.wait_for(CallAnswered, PATIENCE)
     total = max(made.round_trips, apart) + driver.round_trips - apart
-    say(f"help.getNearestDc answered with {len(answer.body)} bytes, {total} round trips after the beginning")
+    stage.say(CALLS, f"help.getNearestDc answered with {len(answer.body)} bytes, {total} round trips after the beginning")
     return {
         "permanent_key_id": f"{bound.permanent_key_id:016x}",
         "temporary_key_id": f"{bound.key_id:016x}",
@@ -135,14 +164,14 @@ def to_the_first_answer(driver: SyncDriver, making: Future[Made], say: Say) -> d
     }
 
 
-def renew(driver: SyncDriver, say: Say) -> dict[str, object]:
+def renew(driver: SyncDriver, stage: Stage) -> dict[str, object]:
     """A renewal, and a call under the new key."""
     driver.connection.renew(driver.now())
-    say("renewing on the live stream")
+    stage.say(CALLS, "renewing on the live stream")
     bound = driver.wait_for(KeyBound, PATIENCE)
-    say(f"renewed: temporary key {bound.key_id:016x} speaks for {bound.permanent_key_id:016x}")
+    stage.say(CALLS, f"renewed: temporary key {bound.key_id:016x} speaks for {bound.permanent_key_id:016x}")
     answer = driver.call(GET_NEAREST_DC, PATIENCE)
-    say(f"help.getNearestDc answered with {len(answer)} bytes")
+    stage.say(CALLS, f"help.getNearestDc answered with {len(answer)} bytes")
     return {"calls_answered": 2, "renewed_key_id": f"{bound.key_id:016x}"}
 
 

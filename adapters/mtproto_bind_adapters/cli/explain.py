@@ -13,9 +13,10 @@ from mtproto_bind import (
     TransportErrorReceived,
 )
 
+from ..carrier import CarrierError
 from .console import Failure
 
-__all__ = ["explain_dialing", "explain_refusal", "explain_silence", "explain_stream"]
+__all__ = ["explain_dialing", "explain_refusal", "explain_silence", "explain_stream", "explain_websocket"]
 
 CHECK_STREAM = "check --host, --port and --transport"
 TRANSPORT_ERRORS = {
@@ -34,6 +35,20 @@ def explain_dialing(error: OSError, host: str, port: int) -> Failure:
     else:
         came = (error.strerror or str(error)).lower()
         text = f"expected a server at {host} port {port}, came {came!r}: start it, or check --host and --port"
+    return Failure(text, kind=type(error).__name__)
+
+
+def explain_websocket(error: OSError, url: str) -> Failure:
+    """No WebSocket could be opened."""
+    if isinstance(error, socket.gaierror):
+        text = f"expected the address of {url}, came none: check --websocket"
+    elif isinstance(error, TimeoutError):
+        text = f"expected a WebSocket at {url}, nobody answered: check --websocket and the way there"
+    elif isinstance(error, CarrierError):
+        text = f"expected a WebSocket at {url}, but {error}: check --websocket"
+    else:
+        came = (error.strerror or str(error)).lower()
+        text = f"expected a WebSocket at {url}, came {came!r}: start the server, or check --websocket"
     return Failure(text, kind=type(error).__name__)
 
 

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from string import hexdigits
 
+from .completion import Completion
+from .lessons import LESSONS
+
 __all__ = ["build_parser"]
 
 FRAMINGS = ("abridged", "intermediate", "padded", "full")
@@ -57,15 +60,23 @@ def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
     parser = argparse.ArgumentParser(
         prog="mtproto-bind",
-        description="MTProto from nothing to bound: permanent key, temporary key, auth.bindTempAuthKey.",
-        epilog="Exit codes: 0 done, 1 the protocol failed, 2 wrong usage, 130 interrupted.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=LESSONS["mtproto-bind"].text,
+        epilog=LESSONS["mtproto-bind"].examples,
     )
+    parser.add_argument("--print-completion", action=Completion, choices=Completion.SHELLS, help=Completion.HELP)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    demo(commands.add_parser("demo", help="a server and a client on loopback: both keys, the binding, a call, a renewal"))
-    bind(commands.add_parser("bind", help="make the keys with a server and bind them"))
-    serve(commands.add_parser("serve", help="a server that makes keys and binds them for any client"))
-    sign(commands.add_parser("sign", help="the vault of the split binder: seals bindings with a permanent key that stays here"))
-    genkey(commands.add_parser("genkey", help="make an RSA key for a server"))
+    for name, add_options in COMMANDS.items():
+        lesson = LESSONS[name]
+        add_options(
+            commands.add_parser(
+                name,
+                help=lesson.summary,
+                description=lesson.text,
+                epilog=lesson.examples,
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+        )
     return parser
 
 
@@ -80,7 +91,7 @@ def demo(parser: argparse.ArgumentParser) -> None:
 def bind(parser: argparse.ArgumentParser) -> None:
     where = parser.add_argument_group("where to")
     where.add_argument("--host", help="name or address (default: Telegram's own for that data centre)")
-    where.add_argument("--port", type=number(1, 65535), default=443)
+    where.add_argument("--port", type=number(1, 65535), help="default: 443")
     where.add_argument("--dc", type=number(1, 999), default=2, metavar="N", help="number of the data centre (default: 2)")
     where.add_argument("--test", action="store_true", help="a data centre of the test servers")
     where.add_argument("--media", action="store_true", help="a media data centre")
@@ -88,10 +99,12 @@ def bind(parser: argparse.ArgumentParser) -> None:
         "--server-key", type=Path, action="append", metavar="PEM", help="public RSA key to trust instead of Telegram's own"
     )
     how = parser.add_argument_group("how")
-    how.add_argument("--transport", choices=FRAMINGS, default="intermediate")
-    how.add_argument("--obfuscated", action="store_true", help="not there yet")
-    how.add_argument("--secret", metavar="HEX", help="not there yet")
-    how.add_argument("--websocket", metavar="URL", help="not there yet")
+    how.add_argument(
+        "--transport", choices=FRAMINGS, help="how the stream is cut (default: intermediate; padded for a dd secret)"
+    )
+    how.add_argument("--obfuscated", action="store_true", help="hide the protocol from a glance; it gives no security")
+    how.add_argument("--secret", metavar="HEX", help="of an MTProxy: 32 hex digits, or dd and 32; means --obfuscated")
+    how.add_argument("--websocket", metavar="URL", help="through a WebSocket, ws:// or wss://; means --obfuscated")
     how.add_argument("--timeout", type=seconds, default=30.0, metavar="S", help="for the whole run (default: 30)")
     how.add_argument(
         "--attempts", type=number(1, 100), default=1, metavar="N", help="failed exchanges before giving up (default: 1)"
@@ -110,7 +123,7 @@ def bind(parser: argparse.ArgumentParser) -> None:
 
 def serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--listen", type=address, required=True, metavar="HOST:PORT", help="port 0 picks a free one")
-    parser.add_argument("--websocket", metavar="HOST:PORT", help="not there yet")
+    parser.add_argument("--websocket", type=address, metavar="HOST:PORT", help="the same for WebSockets, beside --listen")
     parser.add_argument(
         "--private-key",
         "--server-key",
@@ -125,6 +138,12 @@ def serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--test", action="store_true", help="be a data centre of the test servers; only with --dc")
     parser.add_argument("--media", action="store_true", help="be a media data centre; only with --dc")
     parser.add_argument("--allow-old-rsa", action="store_true", help="accept the RSA padding from before 2021 too")
+    parser.add_argument(
+        "--secret",
+        action="append",
+        metavar="HEX",
+        help="take obfuscated TCP streams with this MTProxy secret only; repeatable",
+    )
     parser.add_argument("--store", default="memory", metavar="WHERE", help="memory (default); others are not there yet")
     with_json(parser, "print one JSON object on a line of stdout for each event; the rest goes to stderr")
 
@@ -140,3 +159,6 @@ def genkey(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bits", type=number(1, 65536), default=2048, help="the protocol allows 2048 only")
     parser.add_argument("--out", type=Path, metavar="PEM", help="write the private key here; a file that exists is left alone")
     with_json(parser, "print one JSON object on the last line of stdout; the rest goes to stderr")
+
+
+COMMANDS = {"demo": demo, "bind": bind, "serve": serve, "sign": sign, "genkey": genkey}

@@ -6,10 +6,12 @@ import signal
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 
-from mtproto_bind import DataCenter, Server, ServerConfig
+from mtproto_bind import DataCenter, Server, ServerConfig, Transport, parse_secret
 
+from ..carrier import Carrier
 from ..stores import MemoryStore
 from ..sync import SyncServer
 from .application import Application
@@ -21,29 +23,57 @@ __all__ = ["run"]
 
 def run(options: Namespace, console: Console) -> None:
     """Serves until SIGTERM or SIGINT. Raises :class:`Misuse`, :class:`Failure`, and ``KeyboardInterrupt`` after SIGINT."""
-    if options.websocket:
-        raise Misuse("--websocket is not there yet: this version serves plain TCP, see --listen")
     if options.store != "memory":
         raise Misuse(f"--store {options.store} is not there yet: this version keeps keys in memory")
     keys = tuple(read_private_key(path) for path in options.private_key)
     dc = data_center(options)
     server = Server(ServerConfig(private_keys=keys, dc=dc, old_rsa=options.allow_old_rsa))
-    host, port = options.listen
+    transport = Transport.detect(secrets=[secret_of(text) for text in options.secret or ()])
+    carrier = None if options.websocket is None else websocket_carrier()
     application = Application(dc, console.say, console.tell)
-    with SyncServer(server, MemoryStore(), on_event=application.on_event) as loop:
-        try:
-            application.address = host, port = loop.listen(host, port)
-        except OSError as error:
-            text = f"expected to listen on {host} port {port}, came {error.strerror}: choose another address with --listen"
-            raise Failure(text, kind=type(error).__name__) from None
-        console.say(f"listening on {host} port {port}")
-        console.tell(event="listening", carrier="tcp", host=host, port=port)
+    with SyncServer(server, MemoryStore(), on_event=application.on_event, transport=transport) as loop:
+        application.address = listen(console, "tcp", options.listen, loop.listen)
+        if carrier is not None:
+            listen(console, "websocket", options.websocket, partial(loop.listen, carrier=carrier))
         with stopped_by_signals(loop.stop) as caught:
             loop.run()
     console.say("stopped")
     console.tell(event="stopped")
     if signal.SIGINT in caught:
         raise KeyboardInterrupt
+
+
+def listen(
+    console: Console, carrier: str, address: tuple[str, int], open_listener: Callable[[str, int], tuple[str, int]]
+) -> tuple[str, int]:
+    """Listens, tells where, and returns it. Raises :class:`Failure`."""
+    host, port = address
+    option = "--listen" if carrier == "tcp" else "--websocket"
+    try:
+        host, port = open_listener(host, port)
+    except OSError as error:
+        text = f"expected to listen on {host} port {port}, came {error.strerror}: choose another address with {option}"
+        raise Failure(text, kind=type(error).__name__) from None
+    console.say(f"listening on {host} port {port}" + (" for WebSockets" if carrier == "websocket" else ""))
+    console.tell(event="listening", carrier=carrier, host=host, port=port)
+    return host, port
+
+
+def websocket_carrier() -> Callable[[], Carrier]:
+    """What speaks WebSocket. Raises :class:`Misuse` where the library for it is missing."""
+    try:
+        from ..websocket import ServerCarrier
+    except ModuleNotFoundError as error:
+        raise Misuse(f"--websocket: {error}") from None
+    return ServerCarrier
+
+
+def secret_of(text: str) -> bytes:
+    """Raises :class:`Misuse`."""
+    try:
+        return parse_secret(text)
+    except ValueError as error:
+        raise Misuse(f"--secret: {error}") from None
 
 
 def data_center(options: Namespace) -> DataCenter | None:

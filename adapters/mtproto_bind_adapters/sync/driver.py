@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from contextlib import closing, suppress
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -21,23 +19,16 @@ from mtproto_bind import (
     LocalProtocolError,
     Question,
     Transport,
-    TransportEnded,
 )
 
-from ..clock import Clock
 from ..switchboard import CallUnanswered
+from .drive import Drive, earliest
 from .streams import ByteStream
 
 __all__ = ["CallUnanswered", "SyncDriver"]
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
-
-READ_SIZE = 65536
-STALLED = 30.0
-"""Seconds within which the peer must take what is written."""
-FAREWELL = 1.0
-"""The same for what is written before a stream is closed."""
 
 
 def ignore(_event: Event) -> None:
@@ -62,23 +53,23 @@ class SyncDriver:
         on_event: Callable[[Event], None] = ignore,
     ) -> None:
         self.connection = connection
-        self.now = Clock().now
-        self.round_trips = 0
-        """Times that something came after something was sent."""
+        self._drive = Drive(connection, transport)
+        self.now = self._drive.now
         self._dial = dial
-        self._transport = transport or Transport()
         self._on_event = on_event
-        self._stream: ByteStream | None = None
-        self._retry_at = 0.0
         self._bound: KeyBound | None = None
         self._closed = False
-        self._asked = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    @property
+    def round_trips(self) -> int:
+        """Times that something came after something was sent."""
+        return self._drive.round_trips
 
     def next_event(self, timeout: float | None = None) -> Event:
         """The next event, computations apart: those are run here and answered.
@@ -137,9 +128,9 @@ class SyncDriver:
         """Sends what is due, and closes connection and stream. May be called twice."""
         if not self._closed:
             self.connection.close(self.now())
-            while not self._closed:
-                self._note(self.connection.next_event())
-        self._end_stream()
+            while (event := self.connection.next_event()) is not NEED_DATA:
+                self._note(event)
+        self._drive.end_stream()
 
     def _next_of_others(self, until: float | None) -> Event:
         """The next event; an error if there will be none."""
@@ -148,74 +139,25 @@ class SyncDriver:
             raise event.error or LocalProtocolError("the connection is closed")
         return event
 
-    def _note(self, event: object) -> None:
+    def _note(self, event: Event) -> None:
         """Takes from an event what the driver itself must know."""
+        self._drive.note(event)
         match event:
             case KeyBound():
                 self._bound = event
             case KeyExpired(key_id=expired) if self._bound and self._bound.key_id == expired:
                 self._bound = None
-            case TransportEnded():
-                self._retry_at = event.retry_at
-                self._end_stream()
             case ConnectionClosed():
                 self._closed = True
-                self._end_stream()
 
     def _wait(self, until: float | None) -> None:
-        """Sends what is due, and waits for bytes, for the machine's next deadline, or for ``until``."""
+        """Goes on until something happens, or until it is ``until``."""
+        drive = self._drive
         if self._closed:
             raise LocalProtocolError("the connection is closed: no event follows")
-        if self._stream is None and self._retry_at <= self.now():
-            self._stream = self._dial()
-            self.connection.transport_opened(self._transport, self.now())
+        if not drive.is_open and drive.retry_at <= self.now():
+            drive.begin(self._dial())
             return
-        if self._stream is not None and not self._send(self._stream):
-            return
-        times = [until, self.connection.next_deadline(), self._retry_at if self._stream is None else None]
-        patience = min((max(time - self.now(), 0.0) for time in times if time is not None), default=None)
-        if self._stream is not None:
-            self._receive(self._stream, patience)
-        else:
-            time.sleep(patience or 0.0)
-        self.connection.handle_timeout(self.now())
+        drive.turn(until if drive.is_open else earliest(until, drive.retry_at))
         if until is not None and self.now() >= until:
             raise TimeoutError("nothing happened in time")
-
-    def _send(self, stream: ByteStream) -> bool:
-        """Writes what is due. False: the stream is lost."""
-        try:
-            if data := self.connection.data_to_send(self.now()):
-                stream.settimeout(STALLED)
-                stream.sendall(data)
-                self._asked = True
-        except OSError:
-            # What was written in part counts as sent; there is no other way to go on than another stream.
-            self.connection.transport_lost(self.now())
-            return False
-        return True
-
-    def _receive(self, stream: ByteStream, patience: float | None) -> None:
-        """Reads once, for at most ``patience`` seconds."""
-        try:
-            # A timeout of 0 would mean not to wait at all, and raise another error.
-            stream.settimeout(None if patience is None else max(patience, 0.001))
-            data = stream.recv(READ_SIZE)
-        except TimeoutError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self.connection.transport_lost(self.now())
-            return
-        self.round_trips += self._asked
-        self._asked = False
-        self.connection.receive_data(data, self.now())
-
-    def _end_stream(self) -> None:
-        """The last words, as far as the peer takes them at once; then the end."""
-        if self._stream is not None:
-            stream, self._stream = self._stream, None
-            with closing(stream), suppress(OSError):
-                stream.settimeout(FAREWELL)
-                stream.sendall(self.connection.data_to_send(self.now()))

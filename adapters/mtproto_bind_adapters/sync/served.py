@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import selectors
 import socket
 from collections.abc import Callable
@@ -9,9 +10,12 @@ from contextlib import suppress
 
 from mtproto_bind import NEED_DATA, Computation, ConnectionClosed, Event, Question, ServerConnection, TransportEnded
 
+from ..carrier import Carrier
 from ..stores import Store
 
 __all__ = ["Served"]
+
+logger = logging.getLogger("mtproto_bind_adapters.sync")
 
 READ_SIZE = 65536
 HIGH_WATER = 1 << 18
@@ -26,7 +30,10 @@ A stream that is closed while bytes of the client wait to be read is reset, and 
 
 
 class Served:
-    """Reads, answers and writes one stream. Not blocking; whoever owns it looks at :attr:`interest` and :attr:`deadline`."""
+    """Reads, answers and writes one stream. Not blocking; whoever owns it looks at :attr:`interest` and :attr:`deadline`.
+
+    ``carrier``: what the stream lies in, if anything; it must be open at ``opens_by``, in unix seconds.
+    """
 
     def __init__(
         self,
@@ -34,6 +41,9 @@ class Served:
         connection: ServerConnection,
         store: Store,
         on_event: Callable[[ServerConnection, Event, float], None],
+        *,
+        carrier: Carrier | None = None,
+        opens_by: float | None = None,
     ) -> None:
         self.stream = stream
         self.connection = connection
@@ -43,6 +53,8 @@ class Served:
         """What its owner waits for at present."""
         self._store = store
         self._on_event = on_event
+        self._carrier = carrier
+        self._opens_by = opens_by
         self._unwritten = bytearray()
         self._stalls_at: float | None = None
         self._leaves_at: float | None = None
@@ -56,7 +68,9 @@ class Served:
     @property
     def deadline(self) -> float | None:
         """When :meth:`handle_timeout` is due, in unix seconds."""
-        own = [self._stalls_at, self._leaves_at, None if self._leaves_at else self.connection.next_deadline()]
+        own = [self._stalls_at, self._leaves_at, self._opens_by]
+        if self._leaves_at is None:
+            own.append(self.connection.next_deadline())
         return min((time for time in own if time is not None), default=None)
 
     def serve(self, mask: int, now: float) -> None:
@@ -69,7 +83,7 @@ class Served:
         """The deadline has come."""
         if self._leaves_at is not None and self._leaves_at <= now:
             self.ended = True
-        elif self._stalls_at is not None and self._stalls_at <= now:
+        elif any(time is not None and time <= now for time in (self._stalls_at, self._opens_by)):
             self._lose(now)
         else:
             self.connection.handle_timeout(now)
@@ -85,10 +99,15 @@ class Served:
         if self._leaves_at is not None:
             if not data:
                 self.ended = True
-        elif data:
+        elif not data:
+            self._lose(now)
+        elif self._carrier is None:
             self.connection.receive_data(data, now)
         else:
-            self._lose(now)
+            if received := self._carrier.receive(data):
+                self.connection.receive_data(received, now)
+            if self._carrier.begun:
+                self._opens_by = None
 
     def _lose(self, now: float) -> None:
         """The stream is gone; what the connection still has to tell is told."""
@@ -100,15 +119,36 @@ class Served:
         """Tells what has happened, and writes what is due."""
         if self.ended:
             return
-        if self._leaves_at is None and self._tell(now):
-            self._leaves_at = now + FAREWELL
-            self._unwritten += self.connection.data_to_send(now)
+        if self._leaves_at is None and (self._tell(now) or self._is_deserted(now)):
+            self._leaves_at, self._opens_by = now + FAREWELL, None
+            self._unwritten += self._words(now, last=True)
         try:
             self._write(now)
         except BlockingIOError:
             self._stalls_at = self._stalls_at or now + STALLED
         except OSError:
             self._lose(now)
+
+    def _is_deserted(self, now: float) -> bool:
+        """Whether the carrier has ended. It may have last words of its own, an HTTP answer perhaps."""
+        if self._carrier is None or not self._carrier.ended:
+            return False
+        if self._carrier.error is not None:
+            logger.info("a client is gone: %s", self._carrier.error)
+        self.connection.transport_lost(now)
+        self._tell(now)
+        return True
+
+    def _words(self, now: float, *, last: bool = False) -> bytes:
+        """What is due, as the stream wants it."""
+        data = self.connection.data_to_send(now)
+        if self._carrier is None:
+            return data
+        if self._carrier.open:
+            self._carrier.send(data)
+        if last:
+            self._carrier.close()
+        return self._carrier.data_to_send()
 
     def _tell(self, now: float) -> bool:
         """Answers questions and tells events until there are none. True: the connection has no more use for the stream."""
@@ -130,7 +170,7 @@ class Served:
         """Writes as much as the stream takes. Raises ``BlockingIOError`` when it takes no more, ``OSError`` when it is gone."""
         while True:
             if self._leaves_at is None and len(self._unwritten) < HIGH_WATER:
-                self._unwritten += self.connection.data_to_send(now)
+                self._unwritten += self._words(now)
             if not self._unwritten:
                 break
             sent = self.stream.send(self._unwritten)

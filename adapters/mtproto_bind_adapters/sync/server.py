@@ -10,10 +10,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from mtproto_bind import Event, Server, ServerConnection, ServerTransport, Transport
 
+from ..carrier import Carrier
 from ..clock import Clock
 from ..stores import Store
 from .served import Served
@@ -23,6 +24,15 @@ __all__ = ["SyncServer"]
 logger = logging.getLogger("mtproto_bind_adapters.sync")
 
 BACKLOG = 1024
+OPENING = 10.0
+"""Seconds within which a carrier must be open."""
+
+
+class Manner(NamedTuple):
+    """How clients of one listener are spoken with."""
+
+    transport: ServerTransport
+    carrier: Callable[[], Carrier] | None = None
 
 
 class SyncServer:
@@ -47,10 +57,10 @@ class SyncServer:
         self.now = Clock().now
         self._store = store
         self._on_event = on_event
-        self._transport = transport or Transport.detect()
+        self._manner = Manner(transport or Transport.detect())
         self._max_clients = max_clients
         self._selector = selectors.DefaultSelector()
-        self._listeners: list[socket.socket] = []
+        self._listeners: dict[socket.socket, Manner] = {}
         self._clients: dict[ServerConnection, Served] = {}
         self._accepting = False
         self._stopping = False
@@ -65,13 +75,20 @@ class SyncServer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def listen(self, host: str, port: int) -> tuple[str, int]:
-        """Listens on one more address; port 0 picks a free one. Returns the address. Raises ``OSError``."""
+    def listen(
+        self, host: str, port: int, *, carrier: Callable[[], Carrier] | None = None, transport: ServerTransport | None = None
+    ) -> tuple[str, int]:
+        """Listens on one more address; port 0 picks a free one. Returns the address. Raises ``OSError``.
+
+        ``carrier`` makes what each client's stream lies in, for example a ``ServerCarrier``; then, where no ``transport`` is
+        given, only obfuscated streams are taken. ``transport``: instead of what the server was made with.
+        """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
         listener.setblocking(False)
         self._pause_accepting()
-        self._listeners.append(listener)
+        default = self._manner.transport if carrier is None else Transport.detect(obfuscated_only=True)
+        self._listeners[listener] = Manner(transport or default, carrier)
         self._accept_if_there_is_room()
         bound = listener.getsockname()
         return bound[0], bound[1]
@@ -158,8 +175,11 @@ class SyncServer:
             return
         stream.setblocking(False)
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = self.server.accept(self._transport, address[0], self.now())
-        client = Served(stream, connection, self._store, self._on_event)
+        manner, now = self._listeners[listener], self.now()
+        connection = self.server.accept(manner.transport, address[0], now)
+        carrier = None if manner.carrier is None else manner.carrier()
+        opens_by = None if carrier is None else now + OPENING
+        client = Served(stream, connection, self._store, self._on_event, carrier=carrier, opens_by=opens_by)
         self._clients[connection] = client
         self._serve(client, 0)
 

@@ -32,24 +32,37 @@ class Buffer:
 
     def peek(self, size: int, at: int = 0) -> bytes:
         """Up to ``size`` bytes, ``at`` bytes from the front; they stay. Shorter where fewer are there."""
+        with self.view(size, at) as part:
+            return bytes(part)
+
+    def view(self, size: int, at: int = 0) -> memoryview:
+        """What :meth:`peek` gives, without a copy. To be released before anything is appended or taken."""
         if size < 0 or at < 0:
             raise ValueError(f"expected a size and a place of at least 0, got {size} and {at}")
         start = self._start + at
-        with memoryview(self._data) as whole, whole[start : start + size] as part:
-            return bytes(part)
+        with memoryview(self._data) as whole:
+            return whole[start : start + size]
 
     def take(self, size: int) -> bytes:
         """Exactly ``size`` bytes off the front. ValueError where fewer are there; nothing is taken then."""
-        if size > len(self):
-            raise ValueError(f"expected at least {size} bytes in the buffer, got {len(self)}")
+        self._check(size)
         taken = self.peek(size)
+        self.drop(size)
+        return taken
+
+    def drop(self, size: int) -> None:
+        """As :meth:`take`, where nobody wants the bytes."""
+        self._check(size)
         self._start += size
         if 2 * self._start >= len(self._data):
             del self._data[: self._start]
             self._start = 0
-        return taken
 
     def clear(self) -> None:
         """Forget everything."""
         self._data = bytearray()
         self._start = 0
+
+    def _check(self, size: int) -> None:
+        if not 0 <= size <= len(self):
+            raise ValueError(f"expected from 0 to {len(self)} bytes, which are in the buffer, got {size}")

@@ -6,7 +6,8 @@ from .binding import SEALED_LENGTH, BindingInner, BindingRequest, open_binding, 
 from .framing import Frame, FrameCodec, Framing, codec_for
 from .plain import pack_plain, unpack_plain
 from .sealed import LEAST_PADDING, MOST_PADDING, Opened, draw_padding, key_id_of, open_sealed, seal
-from .stream import Stream, encode_transport_error, transport_error
+from .secret import parse_secret
+from .stream import Stream, encode_transport_error, is_no_op, transport_error
 from .transport import ALL_FRAMINGS, ServerTransport, Transport
 
 __all__ = [
@@ -26,10 +27,12 @@ __all__ = [
     "codec_for",
     "draw_padding",
     "encode_transport_error",
+    "is_no_op",
     "key_id_of",
     "open_binding",
     "open_sealed",
     "pack_plain",
+    "parse_secret",
     "seal",
     "seal_binding",
     "transport_error",

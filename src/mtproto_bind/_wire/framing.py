@@ -15,8 +15,8 @@ from .._ground import Buffer
 
 __all__ = ["Frame", "FrameCodec", "Framing", "codec_for"]
 
-LONGEST_PAYLOAD: Final = (1 << 24) - 1
-"""Bytes that we send in one frame; every peer stops reading far earlier."""
+LONGEST_SENT: Final = (1 << 24) - 1
+"""Bytes that a frame of ours is announced with at most; every peer stops reading far earlier."""
 
 _SHORTEST_FULL: Final = 12
 _TOP_BIT: Final = 1 << 31
@@ -124,7 +124,7 @@ class Abridged(FrameCodec):
         self._check_announced(4 * words)
         if len(buffer) < len(head) + 4 * words:
             return None
-        buffer.take(len(head))
+        buffer.drop(len(head))
         return Frame(buffer.take(4 * words), quick_ack)
 
     def encode_quick_ack(self, token: int) -> bytes:
@@ -139,7 +139,7 @@ class Intermediate(FrameCodec):
 
     def encode(self, payload: bytes, *, padding: bytes = b"", quick_ack: bool = False) -> bytes:
         _check_payload(payload, padding)
-        return self._frame(payload, quick_ack)
+        return self._frame(quick_ack, payload)
 
     def decode(self, buffer: Buffer) -> Frame | None:
         head = buffer.peek(4)
@@ -155,7 +155,7 @@ class Intermediate(FrameCodec):
         if len(buffer) < 4 + size:
             return None
         self._check_payload(buffer, size)
-        buffer.take(4)
+        buffer.drop(4)
         return Frame(buffer.take(size), quick_ack)
 
     def encode_quick_ack(self, token: int) -> bytes:
@@ -165,8 +165,9 @@ class Intermediate(FrameCodec):
         """Nothing more to be seen from outside."""
 
     @staticmethod
-    def _frame(payload: bytes, quick_ack: bool) -> bytes:
-        return (len(payload) | (_TOP_BIT if quick_ack else 0)).to_bytes(4, "little") + payload
+    def _frame(quick_ack: bool, *parts: bytes) -> bytes:
+        size = sum(map(len, parts))
+        return b"".join(((size | (_TOP_BIT if quick_ack else 0)).to_bytes(4, "little"), *parts))
 
 
 class Padded(Intermediate):
@@ -180,12 +181,12 @@ class Padded(Intermediate):
     def encode(self, payload: bytes, *, padding: bytes = b"", quick_ack: bool = False) -> bytes:
         if len(padding) > 15:
             raise ValueError(f"{len(padding)} bytes of padding; at most 15 are allowed")
-        _check_payload(payload, b"")
-        return self._frame(payload + padding, quick_ack)
+        _check_payload(payload, b"", overhead=len(padding))
+        return self._frame(quick_ack, payload, padding)
 
     def encode_quick_ack(self, token: int) -> bytes:
         # without padding, which may be there: TDLib fails on the longest
-        return self._frame(_QUICK_ACK_MARK + token.to_bytes(4, "little"), quick_ack=False)
+        return self._frame(False, _QUICK_ACK_MARK, token.to_bytes(4, "little"))
 
     def _check_payload(self, buffer: Buffer, size: int) -> None:
         # here the server's token lies in a frame of its own, instead of a bit in the length
@@ -201,11 +202,12 @@ class Full(FrameCodec):
         self._received = 0
 
     def encode(self, payload: bytes, *, padding: bytes = b"", quick_ack: bool = False) -> bytes:
-        if padding or quick_ack or len(payload) % 4 or len(payload) > LONGEST_PAYLOAD:
+        size = _SHORTEST_FULL + len(payload)
+        if padding or quick_ack or size % 4 or size > LONGEST_SENT:
             raise ValueError("a full frame is whole words, without padding or quick acknowledgement")
-        head = (_SHORTEST_FULL + len(payload)).to_bytes(4, "little") + self._sent.to_bytes(4, "little")
+        head = size.to_bytes(4, "little") + self._sent.to_bytes(4, "little")
         self._sent = (self._sent + 1) % (1 << 32)
-        return head + payload + _crc(head + payload)
+        return b"".join((head, payload, zlib.crc32(payload, zlib.crc32(head)).to_bytes(4, "little")))
 
     def decode(self, buffer: Buffer) -> Frame | None:
         head = buffer.peek(4)
@@ -222,12 +224,15 @@ class Full(FrameCodec):
             raise MalformedMessage(f"frame {int.from_bytes(number, 'little')} where {self._received} is next", 4)
         if len(buffer) < size:
             return None
-        whole = buffer.peek(size)
-        if _crc(whole[:-4]) != whole[-4:]:
+        with buffer.view(size - 4) as summed:
+            crc = zlib.crc32(summed)
+        if buffer.peek(4, size - 4) != crc.to_bytes(4, "little"):
             raise MalformedMessage("the CRC32 of a frame is wrong", size - 4)
-        buffer.take(size)
         self._received = (self._received + 1) % (1 << 32)
-        return Frame(whole[8:-4], quick_ack=False)
+        buffer.drop(8)
+        payload = buffer.take(size - _SHORTEST_FULL)
+        buffer.drop(4)
+        return Frame(payload, quick_ack=False)
 
     def encode_quick_ack(self, token: int) -> bytes:
         raise ValueError(f"full frames know no quick acknowledgement, so {token:08x} was not asked for")
@@ -246,12 +251,9 @@ def codec_for(framing: Framing, *, server: bool, limit: int) -> FrameCodec:
     return _CODECS[framing](server=server, limit=limit)
 
 
-def _check_payload(payload: bytes, padding: bytes) -> None:
-    if not payload or len(payload) % 4 or len(payload) > LONGEST_PAYLOAD:
-        raise ValueError(f"a payload of {len(payload)} bytes; whole words are needed, at most {LONGEST_PAYLOAD} bytes")
+def _check_payload(payload: bytes, padding: bytes, *, overhead: int = 0) -> None:
+    """``overhead``: what else is counted in the length of the frame."""
+    if not payload or len(payload) % 4 or len(payload) + overhead > LONGEST_SENT:
+        raise ValueError(f"a payload of {len(payload)} bytes; whole words are needed, {LONGEST_SENT - overhead} bytes at most")
     if padding:
         raise ValueError("only padded frames have padding")
-
-
-def _crc(data: bytes) -> bytes:
-    return zlib.crc32(data).to_bytes(4, "little")

@@ -24,6 +24,9 @@ _INNER: Final = Struct("<QQQii")
 
 _BLOCK: Final = 16
 
+_SMALLEST_FRAME: Final = 24
+"""A message in the clear with a constructor id alone; a sealed one has 72 bytes at least."""
+
 _SHORTEST: Final = 48
 """Bytes of ciphertext around the smallest body, one constructor id."""
 
@@ -44,9 +47,9 @@ class Opened:
 
 
 def key_id_of(frame: bytes) -> int:
-    """``auth_key_id``, the first 8 bytes: 0 for a message in the clear. :class:`MalformedMessage` for fewer."""
-    if len(frame) < 8:
-        raise MalformedMessage(f"a frame of {len(frame)} bytes", len(frame))
+    """``auth_key_id``, the first 8 bytes: 0 for a message in the clear. :class:`MalformedMessage` for what is no message."""
+    if len(frame) < _SMALLEST_FRAME:
+        raise MalformedMessage(f"a message of {len(frame)} bytes; the smallest has {_SMALLEST_FRAME}", len(frame))
     return id_from_bytes(frame[:8])
 
 
@@ -80,7 +83,7 @@ def seal(
     whole_blocks = (_INNER.size + len(body) + len(padding)) % _BLOCK == 0
     if not LEAST_PADDING <= len(padding) <= MOST_PADDING or not whole_blocks:
         raise ValueError(f"{len(padding)} bytes of padding for a body of {len(body)} bytes")
-    plaintext = _INNER.pack(salt, session_id, msg_id, seq_no, len(body)) + body + padding
+    plaintext = b"".join((_INNER.pack(salt, session_id, msg_id, seq_no, len(body)), body, padding))
     msg_key = msg_key_large_v2(key, plaintext, side, crypto)[8:24]
     return id_to_bytes(key.id) + msg_key + crypto.ige_encrypt(plaintext, *aes_v2(key, msg_key, side, crypto))
 

@@ -14,7 +14,7 @@ from .obfuscation import HEADER_LENGTH, Accepted, Keystreams, accept_header, mak
 from .strangers import instead_of_answer
 from .transport import ServerTransport, Transport
 
-__all__ = ["Stream", "encode_transport_error", "transport_error"]
+__all__ = ["Stream", "encode_transport_error", "is_no_op", "transport_error"]
 
 _FIRST: Final = 5
 """Bytes of the first answer, enough to know other protocols by; no frame is shorter."""
@@ -28,8 +28,13 @@ def transport_error(payload: bytes) -> int | None:
 
     https://core.telegram.org/mtproto/mtproto-transports#transport-errors
     """
-    code = int.from_bytes(payload[:4], "little", signed=True)
-    return code if 4 <= len(payload) < _SPECIAL and code < 0 else None
+    code = _special(payload)
+    return code if code < 0 else None
+
+
+def is_no_op(payload: bytes) -> bool:
+    """Whether the payload of a frame says nothing: too short for a message, and it begins with a 0 of 4 bytes."""
+    return len(payload) >= 4 and _special(payload) == 0
 
 
 def encode_transport_error(code: int) -> bytes:
@@ -37,6 +42,11 @@ def encode_transport_error(code: int) -> bytes:
     if not -(1 << 31) <= code < 0:
         raise ValueError(f"transport error {code}; the codes are negative")
     return code.to_bytes(4, "little", signed=True)
+
+
+def _special(payload: bytes) -> int:
+    """The number with which a payload begins that is too short for a message; 1, which means nothing, for others."""
+    return int.from_bytes(payload[:4], "little", signed=True) if 4 <= len(payload) < _SPECIAL else 1
 
 
 class Stream:
@@ -61,13 +71,15 @@ class Stream:
         self._entropy = entropy
         self._crypto = crypto
         self._buffer = Buffer()
-        self._out = bytearray()
+        self._out: list[bytes] = []
         self._keystreams: Keystreams | None = None
         self._codec: FrameCodec | None = None
         self._first = b""
         self._cut_off = False
         self.framing: Framing | None = None
         """The framing, once it is known."""
+        self.dc: int | None = None
+        """What a client wrote into its header, numbered as in the handshake. None: without a secret it means nothing."""
         self.quick_ack = False
         """Whether the last frame asked for a quick acknowledgement."""
         if isinstance(transport, ServerTransport):
@@ -126,7 +138,8 @@ class Stream:
 
     def data_to_send(self) -> bytes:
         """Everything since the last time; a client's begins with its tag or header."""
-        data = bytes(self._out)
+        # of one frame alone, the frame itself: nothing is copied then
+        data = b"".join(self._out)
         self._out.clear()
         return data
 
@@ -136,16 +149,16 @@ class Stream:
         return self._codec
 
     def _write(self, frame: bytes) -> None:
-        self._out += self._keystreams.outgoing(frame) if self._keystreams else frame
+        self._out.append(self._keystreams.outgoing(frame) if self._keystreams else frame)
 
     def _begin(self, transport: Transport, dc: int) -> None:
         if transport.obfuscated:
             header, self._keystreams = make_header(
                 transport.framing, dc=dc, secret=transport.key_secret, entropy=self._entropy, crypto=self._crypto
             )
-            self._out += header
+            self._out.append(header)
         else:
-            self._out += transport.framing.tag
+            self._out.append(transport.framing.tag)
         self._speak(transport.framing)
 
     def _speak(self, framing: Framing) -> FrameCodec:
@@ -159,11 +172,12 @@ class Stream:
         if found is Detected.NEED_MORE:
             return None
         if isinstance(found, Framing):
-            self._buffer.take(len(found.tag))
+            self._buffer.drop(len(found.tag))
             return self._speak(found)
         accepted = self._accept(prefix)
-        self._buffer.take(HEADER_LENGTH)
+        self._buffer.drop(HEADER_LENGTH)
         self._keystreams = accepted.keystreams
+        self.dc = accepted.dc if self._awaited.secrets else None
         self._buffer.append(accepted.keystreams.incoming(self._buffer.take(len(self._buffer))))
         return self._speak(accepted.framing)
 

@@ -8,29 +8,15 @@ from typing import Final
 from attrs import field, frozen
 
 from .framing import Framing
+from .secret import key_of
 
 __all__ = ["ALL_FRAMINGS", "ServerTransport", "Transport"]
 
 ALL_FRAMINGS: Final = tuple(Framing)
 
-SECRET_LENGTH: Final = 16
-
-_PADDED_SECRET: Final = 0xDD
-
-
-def _check_secret(secret: bytes) -> bytes:
-    """The 16 bytes of a secret, which may have ``dd`` in front. ``ValueError`` for others; what they are is not told."""
-    if len(secret) == SECRET_LENGTH:
-        return secret
-    if len(secret) == SECRET_LENGTH + 1 and secret[0] == _PADDED_SECRET:
-        return secret[1:]
-    if secret[:1] == b"\xee" and len(secret) > SECRET_LENGTH + 1:
-        raise ValueError("a secret for fake TLS (ee...), which is not spoken here")
-    raise ValueError(f"a secret of {len(secret)} bytes; 16 are needed, or dd and 16")
-
 
 def _secrets(secrets: Iterable[bytes]) -> tuple[bytes, ...]:
-    return tuple(_check_secret(secret) for secret in secrets)
+    return tuple(key_of(secret) for secret in secrets)
 
 
 @frozen
@@ -38,7 +24,7 @@ class Transport:
     """The transport of one stream.
 
     ``obfuscated``: hidden in the keystream of a 64-byte header, as WebSocket and MTProxy demand; it gives no security.
-    ``secret``: the MTProxy's, 16 bytes or ``dd`` and 16, which demands ``Framing.PADDED``.
+    ``secret``: the MTProxy's, 16 bytes or ``dd`` and 16, which demands ``Framing.PADDED``; see :func:`parse_secret`.
     https://core.telegram.org/mtproto/mtproto-transports. ``ValueError`` for what does not go together.
     """
 
@@ -53,13 +39,13 @@ class Transport:
         if self.secret is not None:
             if not self.obfuscated:
                 raise ValueError("only an obfuscated stream has a secret")
-            if len(_check_secret(self.secret)) < len(self.secret) and self.framing is not Framing.PADDED:
+            if len(key_of(self.secret)) < len(self.secret) and self.framing is not Framing.PADDED:
                 raise ValueError("a secret that begins with dd demands padded frames")
 
     @property
     def key_secret(self) -> bytes | None:
         """The 16 bytes that go into the keys."""
-        return None if self.secret is None else _check_secret(self.secret)
+        return None if self.secret is None else key_of(self.secret)
 
     @staticmethod
     def detect(

@@ -348,7 +348,8 @@ class Pair:
 
     def _dial(self) -> None:
         self.streams += 1
-        self.link = self.server.accept(Transport.detect(), "client", self.server_now)
+        secrets = [] if self.transport.secret is None else [self.transport.secret]
+        self.link = self.server.accept(Transport.detect(secrets=secrets), "client", self.server_now)
         self._client_up, self._dial_at = True, None
         self.client.transport_opened(self.transport, self.client_now)
 

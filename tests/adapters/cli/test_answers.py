@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from mtproto_bind_adapters.cli.answers import GET_CONFIG, GET_NEAREST_DC, config, nearest_dc, string
+from mtproto_bind_adapters.cli.answers import GET_CONFIG, GET_NEAREST_DC, GET_USERS, config, nearest_dc, string
 
 # The optional fields belong to the line from which the id is made, though our answer has none of them.
 CONFIG = (
@@ -75,6 +75,7 @@ class Reader:
 def test_methods_are_known_by_their_ids() -> None:
     assert id_of("help.getConfig = Config") == GET_CONFIG
     assert id_of("help.getNearestDc = NearestDc") == GET_NEAREST_DC
+    assert id_of("users.getUsers id:Vector InputUser = Vector User") == GET_USERS
 
 
 @pytest.mark.parametrize(("test", "flag"), [(False, "379779bc"), (True, "b5757299")])

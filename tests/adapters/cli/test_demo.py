@@ -19,7 +19,7 @@ STEPS = [
     "client  renewed: temporary key",
     "client  help.getNearestDc answered",
 ]
-SIDE_BY_SIDE = ["client  permanent key", "client  temporary key"]
+SIDE_BY_SIDE = ["keys    permanent key", "client  temporary key"]
 """Either may be the first."""
 
 

@@ -11,8 +11,8 @@ from mtproto_bind_adapters.cli.parser import build_parser
 
 def test_bind_has_defaults_for_everything() -> None:
     options = build_parser().parse_args(["bind"])
-    assert (options.host, options.port, options.dc, options.test, options.media) == (None, 443, 2, False, False)
-    assert (options.transport, options.timeout, options.attempts, options.expires_in) == ("intermediate", 30.0, 1, 86400)
+    assert (options.host, options.port, options.dc, options.test, options.media) == (None, None, 2, False, False)
+    assert (options.transport, options.timeout, options.attempts, options.expires_in) == (None, 30.0, 1, 86400)
     assert (options.server_key, options.permanent_key, options.save_permanent_key) == (None, None, None)
     assert (options.no_bind, options.json, options.obfuscated) == (False, False, False)
     assert (options.secret, options.websocket) == (None, None)
@@ -53,7 +53,13 @@ def test_serve_knows_its_key_by_two_names(name: str) -> None:
     options = build_parser().parse_args(["serve", "--listen", "127.0.0.1:0", name, "k.pem"])
     assert options.private_key == [Path("k.pem")]
     assert options.listen == ("127.0.0.1", 0)
-    assert options.store == "memory"
+    assert (options.store, options.secret, options.websocket) == ("memory", None, None)
+
+
+def test_serve_takes_websockets_and_secrets_too() -> None:
+    line = "serve --listen 127.0.0.1:0 --private-key k --websocket [::1]:80 --secret 00 --secret 11"
+    options = build_parser().parse_args(line.split())
+    assert (options.websocket, options.secret) == (("::1", 80), ["00", "11"])
 
 
 @pytest.mark.parametrize(
@@ -86,6 +92,7 @@ def test_an_address_is_host_and_port(text: str, address: tuple[str, int]) -> Non
         ("sign --permanent-key k", "required: --listen"),
         ("serve --listen h:1", "required: --private-key/--server-key"),
         ("serve --private-key k", "required: --listen"),
+        ("serve --private-key k --listen h:1 --websocket ws://h", "'ws://h' is not HOST:PORT"),
         ("serve --private-key k --listen 443", "'443' is not HOST:PORT"),
         ("serve --private-key k --listen h:", "'h:' is not HOST:PORT"),
         ("serve --private-key k --listen h:65536", "'h:65536' is not HOST:PORT"),

@@ -105,10 +105,12 @@ def serve_and_call(
 
 
 def test_it_answers_what_real_clients_ask(pem: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    get_config, get_nearest_dc, unknown = b"\x6b\x18\xf9\xc4", b"\x26\x30\xb3\x1f", b"\1\2\3\4"
-    config, nearest, error = serve_and_call(pem, monkeypatch, [get_config, get_nearest_dc, unknown], "--dc", 2)
+    get_config, get_nearest_dc, get_users = b"\x6b\x18\xf9\xc4", b"\x26\x30\xb3\x1f", b"\x48\xa5\x91\x0d"
+    calls = [get_config, get_nearest_dc, get_users, b"\1\2\3\4"]
+    config, nearest, stranger, error = serve_and_call(pem, monkeypatch, calls, "--dc", 2)
     assert config[:4] == (0xCC1A241E).to_bytes(4, "little")
     assert nearest == bytes.fromhex("75171a8e 02585800 02000000 02000000")
+    assert (stranger.code, stranger.message) == (401, "AUTH_KEY_UNREGISTERED")
     assert (error.code, error.message) == (400, "INPUT_METHOD_INVALID")
 
 
@@ -132,7 +134,7 @@ def test_a_refused_client_is_told_of(pem: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "complaint"),
     [
-        (["--websocket", "127.0.0.1:0"], "--websocket is not there yet"),
+        (["--secret", "00"], "--secret: "),
         (["--store", "sqlite:keys"], "--store sqlite:keys is not there yet"),
         (["--test"], "give --dc too"),
         (["--media"], "give --dc too"),

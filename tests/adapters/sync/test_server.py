@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import socket
 from contextlib import ExitStack, suppress
+from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from threading import Thread
 
 import pytest
 
 from kit.serving import (
+    CONFIG,
     PATIENCE,
     QUERY,
     Client,
@@ -22,13 +24,19 @@ from kit.serving import (
 from mtproto_bind import (
     CallAnswered,
     CallReceived,
+    ClientConnection,
     Event,
+    Framing,
     KeyBound,
     ServerConnection,
+    Transport,
+    TransportEnded,
     UpdateAcknowledged,
     UpdateReceived,
 )
-from mtproto_bind_adapters.sync import Clock, SyncServer, dial
+from mtproto_bind_adapters.sync import Clock, SyncDriver, SyncServer, dial
+from mtproto_bind_adapters.sync.server import OPENING
+from mtproto_bind_adapters.websocket import WEBSOCKET_TRANSPORT, ServerCarrier, dial_websocket
 
 CLIENTS = 100
 
@@ -129,7 +137,7 @@ def test_updates_are_sent_when_the_owner_says_flush() -> None:
 
 def test_to_flush_a_stream_that_is_gone_is_nothing() -> None:
     with make_loop() as loop:
-        gone = loop.server.accept(loop._transport, "peer", loop.now())
+        gone = loop.server.accept(Transport.detect(), "peer", loop.now())
         loop.flush(gone)
 
 
@@ -260,7 +268,7 @@ def test_what_is_due_is_done_in_its_time() -> None:
         assert expires_at is not None
         loop.now = lambda: expires_at
         # a second client says nothing, and is dropped for that
-        with dial(*loop._listeners[0].getsockname()) as silent:
+        with dial(*next(iter(loop._listeners)).getsockname()) as silent:
             loop.step(PATIENCE)
             loop.now = lambda: expires_at + 3600
             loop.step(0)
@@ -277,4 +285,55 @@ def test_a_client_that_ended_in_the_turn_of_another_has_none_itself() -> None:
         client.ended = True
         loop._watch(client)
         loop._serve(client, EVENT_READ)
+        assert loop._clients == {}
+
+
+# ---- inside a carrier
+
+
+def websocket_driver(address: tuple[str, int], transport: Transport = WEBSOCKET_TRANSPORT) -> SyncDriver:
+    """A client over WebSocket."""
+    dialled = partial(dial_websocket, f"ws://{address[0]}:{address[1]}/apiws")
+    return SyncDriver(ClientConnection(CONFIG), dialled, transport=transport)
+
+
+def test_each_listener_has_its_carrier_and_its_transport() -> None:
+    loop = make_loop()
+    websocket = loop.listen("127.0.0.1", 0, carrier=ServerCarrier)
+    abridged = Transport(framing=Framing.ABRIDGED).awaited()
+    both = loop.listen("127.0.0.1", 0, carrier=partial(ServerCarrier, paths={"/apiws"}), transport=abridged)
+    with running(loop) as plain:
+        with make_driver(plain) as driver:
+            assert driver.call(QUERY, PATIENCE) == QUERY[::-1]
+        with websocket_driver(websocket) as driver:
+            assert driver.call(QUERY, PATIENCE) == QUERY[::-1]
+        with websocket_driver(both, Transport(framing=Framing.ABRIDGED)) as driver:
+            assert driver.call(QUERY, PATIENCE) == QUERY[::-1]
+        # in a WebSocket nothing plain is taken, unless it is said
+        with websocket_driver(websocket, Transport()) as driver:
+            assert driver.wait_for(TransportEnded, PATIENCE)
+        # and a plain client at the door of WebSocket hears that it is one
+        with make_driver(websocket) as driver:
+            ended = driver.wait_for(TransportEnded, PATIENCE)
+            assert "HTTP" in str(ended.error)
+
+
+def test_many_websockets_at_once() -> None:
+    loop = make_loop()
+    address = loop.listen("127.0.0.1", 0, carrier=ServerCarrier)
+    with running(loop), ExitStack() as stack:
+        drivers = [stack.enter_context(websocket_driver(address)) for _ in range(20)]
+        silent = [stack.enter_context(dial(*address)) for _ in range(20)]
+        assert [driver.call(QUERY, PATIENCE) for driver in drivers] == [QUERY[::-1]] * 20
+        assert all(stream.fileno() > 0 for stream in silent)
+
+
+def test_a_handshake_that_does_not_end_is_ended() -> None:
+    with make_loop() as loop, dial(*loop.listen("127.0.0.1", 0, carrier=ServerCarrier)) as stream:
+        loop.step(PATIENCE)
+        now = loop.now()
+        loop.now = lambda: now + OPENING
+        loop.step(0)
+        stream.settimeout(PATIENCE)
+        assert stream.recv(1) == b""
         assert loop._clients == {}

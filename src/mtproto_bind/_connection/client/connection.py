@@ -12,7 +12,7 @@ from ..._events import CallId, ConnectionClosed
 from ..._handshake import ClientTools
 from ..._keys import Backoff, Keys
 from ..._questions import NEED_DATA, Event, NeedData, Question
-from ..._wire import Stream, Transport, key_id_of, transport_error
+from ..._wire import Stream, Transport, is_no_op, key_id_of, transport_error
 from .endings import expire, stream_failed, stream_lost
 from .endings import transport_error as transport_error_came
 from .exchange import again, receive_plain
@@ -57,15 +57,17 @@ class ClientConnection:
     # ---- the stream
 
     def transport_opened(self, transport: Transport, now: float) -> None:
-        """A new stream is there; nothing has been written to it."""
+        """A new stream is there; nothing has been written to it.
+
+        ValueError for a secret without a data centre that the proxy could be told.
+        """
         state = self._state
         if state.closed:
             raise LocalProtocolError("the connection is closed")
         if state.stream is not None:
             raise LocalProtocolError("a stream is open already: tell transport_lost first, and await TransportEnded")
-        state.at(now)
         config = state.config
-        state.stream = Stream(
+        stream = Stream(
             transport,
             server=False,
             limits=config.limits,
@@ -73,6 +75,10 @@ class ClientConnection:
             crypto=config.crypto,
             dc=config.dc.number,
         )
+        if transport.secret is not None and not config.dc.number:
+            raise ValueError("a proxy has to be told the data centre: give ClientConfig a dc that has an id")
+        state.at(now)
+        state.stream = stream
         state.last_words = b""
         again(state)
         for slot in state.keys.slots():
@@ -253,6 +259,9 @@ class ClientConnection:
         code = transport_error(frame)
         if code is not None:
             transport_error_came(state, code)
+        elif is_no_op(frame):
+            # it proves nothing either: who sends only these is given up as silent
+            pass
         elif key_id_of(frame) == 0:
             receive_plain(state, frame)
         else:

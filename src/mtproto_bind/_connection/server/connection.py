@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
-from ..._errors import Check, LocalProtocolError, PeerTimedOut, RemoteProtocolError, SecurityError
+from ..._errors import Check, LocalProtocolError, PeerTimedOut, RemoteProtocolError, SecurityError, require
 from ..._events import CallReceived
+from ..._handshake import DataCenter
 from ..._questions import NEED_DATA, Computation, Event, NeedData, Question, Unavailable
 from ..._session import RpcError
 from ..._wire import ServerTransport, Transport, key_id_of
@@ -170,11 +171,18 @@ class ServerConnection:
             self._time_frame(self._link.stream.midway)
             return False
         self._link.timers.clear(FRAME)
+        self._check_header()
         if key_id_of(frame) == 0:
             receive_plain(self._link, frame)
         else:
             receive_sealed(self._link, frame)
         return True
+
+    def _check_header(self) -> None:
+        """A client behind a secret has told in its header where it wants to go; one without need not be right there."""
+        asked, ours = self._link.stream.dc, self._link.server.config.dc
+        served = asked is None or ours is None or ours.serves(DataCenter.from_number(asked))
+        require(served, Check.DATA_CENTER, f"{asked} was asked for in the header")
 
     def _time_frame(self, midway: bool) -> None:
         if midway:

@@ -1,0 +1,103 @@
+"""``connect``: a client connection with a thread of its own."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from mtproto_bind import ClientConfig, ClientConnection, Event, LocalProtocolError, Retry, Transport
+
+from .dialing import dial as dial_address
+from .link import Link
+from .pump import Dial, OnEvent, Owner, Pump
+from .side_by_side import PairOfPumps, can_be_parted
+
+__all__ = ["connect"]
+
+
+def ignore(_event: Event) -> None:
+    """What happens to an event that nobody asked for."""
+
+
+def connect(
+    config_or_connection: ClientConfig | ClientConnection,
+    host: str | None = None,
+    port: int | None = None,
+    *,
+    dial: Dial | None = None,
+    transport: Transport | None = None,
+    on_event: OnEvent = ignore,
+    owner: Owner | None = None,
+    side_by_side: bool = False,
+    updates_held: int = 1000,
+    timeout: float = 10.0,
+) -> Link:
+    """Dials, and returns a link which goes on by itself, in one daemon thread. Close it, or use it in ``with``.
+
+    A connection of your own (made with ``saved``) does not show its ``Retry``: dialling then follows ``Retry()``.
+
+    ``dial``: returns a connected stream, in place of ``host`` and ``port``. It is called again for every stream, from threads
+    that come and go, and with ``side_by_side`` from two at once. ``timeout``: seconds for each address of ``host``.
+    What the first dial raises comes out of here. Later ones are tried again, each after twice the wait, for ever, or
+    ``config.retry.attempts`` times in a row; then the link ends with their ``OSError``.
+
+    ``on_event``: called in the thread of the link with every event (computations apart), before the connection goes on: so a key
+    can be saved before it is used. Nothing goes on until it returns, and what it raises ends the link with that error.
+
+    ``owner``: answers questions (``BindingRequired``, ``PermanentKeyRequired``, ``PermanentKeySuspected``). Called in a thread of
+    its own, while traffic goes on. What it raises ends the link with that error, as does a question where there is no ``owner``.
+
+    ``side_by_side``: where there is no permanent key yet, a second connection, in a second thread, makes it while the first
+    makes the temporary one; ``PermanentKeyCreated`` is told as if it were of the first. No effect where there is one.
+    ``updates_held``: updates kept for ``updates()``; of more, the oldest make room.
+    """
+    dial = dialler(host, port, dial, timeout)
+    refuse_what_cannot_be_driven(config_or_connection, side_by_side)
+    stream = dial()
+    try:
+        pump = make_pump(
+            config_or_connection,
+            dial,
+            transport,
+            side_by_side=side_by_side,
+            on_event=on_event,
+            owner=owner,
+            updates_held=updates_held,
+        )
+    except BaseException:
+        stream.close()
+        raise
+    pump.start(stream)
+    return Link(pump)
+
+
+def dialler(host: str | None, port: int | None, dial: Dial | None, timeout: float) -> Dial:
+    """Whatever dials. Raises ``TypeError``."""
+    if dial is not None and host is None and port is None:
+        return dial
+    if dial is None and host is not None and port is not None:
+        return partial(dial_address, host, port, timeout=timeout)
+    raise TypeError("expected host and port, or dial= in place of both")
+
+
+def refuse_what_cannot_be_driven(given: object, side_by_side: bool) -> None:
+    """Raises ``TypeError``, and ``LocalProtocolError`` for a connection that is in use or closed."""
+    if isinstance(given, ClientConfig):
+        return
+    if not isinstance(given, ClientConnection):
+        raise TypeError(f"expected a ClientConfig or a ClientConnection, got {type(given).__name__}")
+    if side_by_side:
+        raise TypeError("side_by_side makes two connections: give it a ClientConfig, not a connection")
+    if given.status.closed or given.status.stream_open:
+        raise LocalProtocolError("this connection is closed, or something else drives it: make another one")
+
+
+def make_pump(
+    given: ClientConfig | ClientConnection, dial: Dial, transport: Transport | None, *, side_by_side: bool, **settings: Any
+) -> Pump:
+    """What carries the connection; ``settings`` are those of every pump."""
+    if isinstance(given, ClientConnection):
+        return Pump(given, dial, transport, retry=Retry(), **settings)
+    if side_by_side and can_be_parted(given):
+        return PairOfPumps(given, dial, transport, **settings)
+    return Pump(ClientConnection(given), dial, transport, retry=given.retry, **settings)

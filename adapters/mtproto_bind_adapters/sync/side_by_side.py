@@ -1,0 +1,121 @@
+"""Both keys at the same time: a second connection makes the permanent key while the first makes the temporary one.
+
+https://core.telegram.org/api/pfs allows that on different connections only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from attrs import evolve
+
+from mtproto_bind import (
+    ClientConfig,
+    ClientConnection,
+    Event,
+    Goal,
+    PendingKey,
+    PermanentKeyCreated,
+    PermanentKeyRequired,
+    Question,
+    Transport,
+)
+
+from .pump import Dial, OnEvent, Owner, Pump
+from .streams import ByteStream
+
+__all__ = ["PairOfPumps", "can_be_parted"]
+
+PATIENCE = 5.0
+"""Seconds for the second connection to end with the first."""
+
+
+def can_be_parted(config: ClientConfig) -> bool:
+    """Whether two keys are to be made, and bound to each other."""
+    return config.goal is Goal.BOUND and (config.permanent_key is None or isinstance(config.permanent_key, PendingKey))
+
+
+class KeyMaker(Pump):
+    """Makes a permanent key and ends. Its thread calls ``then`` with what has become of it: the key, or why there is none."""
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        dial: Dial,
+        transport: Transport | None,
+        then: Callable[[PermanentKeyCreated | Exception | None], object],
+    ) -> None:
+        connection = ClientConnection(evolve(config, permanent_key=None, goal=Goal.PERMANENT_KEY))
+        super().__init__(connection, dial, transport, retry=config.retry, on_event=self._heard)
+        self._then = then
+        self._made: PermanentKeyCreated | None = None
+
+    def _heard(self, event: Event) -> None:
+        if isinstance(event, PermanentKeyCreated):
+            self._made = event
+            self.stop()
+
+    def leave(self) -> None:
+        super().leave()
+        self._then(self._made or self.board.end)
+
+
+class PairOfPumps(Pump):
+    """A pump for a connection whose permanent key comes from another one beside it."""
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        dial: Dial,
+        transport: Transport | None,
+        *,
+        on_event: OnEvent,
+        owner: Owner | None = None,
+        updates_held: int = 1000,
+    ) -> None:
+        connection = ClientConnection(evolve(config, permanent_key=PendingKey()))
+        retry = config.retry
+        super().__init__(connection, dial, transport, retry=retry, on_event=on_event, owner=owner, updates_held=updates_held)
+        self._maker = KeyMaker(config, dial, transport, partial(self.hand_over, self._key_comes))
+        self._made: PermanentKeyCreated | None = None
+        self._question: PermanentKeyRequired | None = None
+
+    def start(self, stream: ByteStream | None = None) -> None:
+        super().start(stream)
+        try:
+            self._maker.start()
+        except RuntimeError:
+            self.close(PATIENCE)
+            raise
+
+    def ask(self, question: Question[Any]) -> None:
+        if isinstance(question, PermanentKeyRequired):
+            self._question = question
+            self._answer()
+        else:
+            super().ask(question)
+
+    def leave(self) -> None:
+        # a key has no use any more, nor has the reason why there is none
+        self.over = True
+        with suppress(TimeoutError):
+            self._maker.close(PATIENCE)
+        super().leave()
+
+    def _key_comes(self, outcome: PermanentKeyCreated | Exception | None) -> None:
+        """The other connection has ended. Without a key this one has no use any more."""
+        if self.over:
+            return
+        if not isinstance(outcome, PermanentKeyCreated):
+            raise outcome or self.closed
+        self._made = outcome
+        # so that it can be saved before it is used
+        self.on_event(outcome)
+        self._answer()
+
+    def _answer(self) -> None:
+        if self._question is not None and self._made is not None:
+            self.connection.answer(self._question, self._made.key, self.drive.now())
