@@ -1,5 +1,5 @@
 # Everything needs Python 3.11 or later with pip and venv (Debian: apt-get install python3-venv);
-# `make test` also needs Node (Debian: apt-get install nodejs npm).
+# `make test` also needs Node and a Redis server, which the tests start themselves (Debian: apt-get install nodejs npm redis-server).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
