@@ -82,6 +82,13 @@ class Served:
             self._read(now)
         self._act(now)
 
+    def abandon(self, now: float) -> None:
+        """Without another word: what its sessions and questions hold is free for another stream."""
+        self.connection.close(now)
+        while self.connection.next_event() is not NEED_DATA:
+            pass
+        self.ended = True
+
     def answer(self, question: Question[Any], value: Any, now: float) -> None:
         """The store has answered. Late or withdrawn: ignored."""
         self.connection.answer(question, value, now)

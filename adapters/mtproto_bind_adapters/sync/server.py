@@ -118,7 +118,7 @@ class SyncServer:
     def close(self) -> None:
         """Closes every stream and listener."""
         for client in tuple(self._clients.values()):
-            client.ended = True
+            client.abandon(self.now())
             self._watch(client)
         if self._late is not None:
             self._late.close()
@@ -159,7 +159,7 @@ class SyncServer:
             action()
         except Exception:
             logger.exception("a client is dropped: the owner's code failed")
-            client.ended = True
+            client.abandon(self.now())
         self._watch(client)
 
     def _watch(self, client: Served) -> None:
