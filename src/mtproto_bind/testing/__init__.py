@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .cheap import CheapCrypto
 from .configs import make_client_config, make_server_config
+from .conversation import converse
 from .describing import Row, RowKind, describe, rows
 from .entropy import ScriptedEntropy, SeededEntropy
 from .hostile import BREACHES, Breach, HostileClient, HostileServer, Role, breaches_of
@@ -61,6 +62,7 @@ __all__ = [
     "Told",
     "Transcript",
     "breaches_of",
+    "converse",
     "describe",
     "make_client_config",
     "make_server_config",
