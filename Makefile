@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 OPTIMISED := -W "ignore:assertions not in test modules:pytest.PytestConfigWarning"
 
 .NOTPARALLEL:
-.PHONY: demo test lint docs coverage optimised endurance clean
+.PHONY: demo test lint docs coverage optimised endurance fuzz clean
 
 demo: $(VENV)/made
 	$(BIN)/mtproto-bind demo
@@ -37,6 +37,13 @@ optimised: $(VENV)/made $(VENV)/node
 endurance: $(VENV)/made
 	$(BIN)/python tests/kit/endurance.py week
 	$(BIN)/python tests/kit/endurance.py tcp
+
+# Every decoder, both machines and the session, for SECONDS in all; what is found is kept in fuzz/corpus. Coverage guided where
+# atheris has a wheel for this Python; else Hypothesis takes the time.
+SECONDS ?= 60
+fuzz: $(VENV)/made
+	-$(BIN)/python -m pip install --quiet --only-binary :all: atheris
+	nice -n 15 $(BIN)/python fuzz/run_atheris.py --seconds $(SECONDS)
 
 # The generated pages of docs/reference.
 docs: $(VENV)/made

@@ -156,10 +156,12 @@ class ClientMachineTest(MachineTest):
     def meets(cls, breach: Breach | None) -> None:
         """One plain run without Hypothesis: two calls to a server that breaks this rule, then an honest one."""
         machine = cls()
-        machine.begin(breach, whole)
-        machine.call()
-        machine.call()
-        machine.teardown()
+        try:
+            machine.begin(breach, whole)
+            machine.call()
+            machine.call()
+        finally:
+            machine.teardown()
 
     # ---- inside
 

@@ -129,10 +129,12 @@ class ServerMachineTest(MachineTest):
     def meets(cls, breach: Breach | None) -> None:
         """One plain run without Hypothesis: a client that breaks this rule, then two calls of an honest one."""
         machine = cls()
-        machine.begin(breach, whole, 0)
-        machine.call()
-        machine.call()
-        machine.teardown()
+        try:
+            machine.begin(breach, whole, 0)
+            machine.call()
+            machine.call()
+        finally:
+            machine.teardown()
 
     # ---- inside
 
