@@ -67,8 +67,10 @@ def wire() -> Iterator[tuple[str, list[bytes]]]:
     pieces = [bytes([len(each)]) + each for each in (*headers[:2], *frames[:4]) if len(each) < 255]
     yield "stream", [bytes([server, hidden]) + b"".join(pieces) for server in (0, 1) for hidden in (0, 1)]
     fields = {"salt": 1, "session_id": 2, "msg_id": 1 << 62, "seq_no": 1, "crypto": default_crypto()}
-    yield "sealed", [seal(KEY, side, body=BOOL_TRUE, padding=bytes(12), **fields) for side in Side]
-    yield "binding", [each for each in vectors("bind_temp_auth_key") if len(each) in (45, 104, 132)]
+    inner = bytes(28) + (4).to_bytes(4, "little") + BOOL_TRUE + bytes(12)
+    yield "sealed", [*(seal(KEY, side, body=BOOL_TRUE, padding=bytes(12), **fields) for side in Side), inner]
+    bindings = [each for each in vectors("bind_temp_auth_key") if len(each) in (45, 104, 132)]
+    yield "binding", [*bindings, bytes(28) + (40).to_bytes(4, "little") + bytes.fromhex("65f7a375") + bytes(36)]
 
 
 def loaders() -> Iterator[tuple[str, list[bytes]]]:
