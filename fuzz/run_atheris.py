@@ -58,10 +58,10 @@ def fuzz(name: str, seconds: int, folder: Path) -> tuple[str, bool]:
     output = done.stdout + done.stderr
     for artifact in sorted(artifacts.iterdir()):
         path = keep(name, artifact.name[:24], artifact.read_bytes())
-        print(f"{name}: found; the input is kept in {path}\n{output[-3000:]}")
+        print(f"{name}: found; the input is kept in {path}\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
     found = done.returncode != 0 or any(artifacts.iterdir())
     if done.returncode != 0 and not any(artifacts.iterdir()):
-        print(f"{name}: failed without an input\n{output[-3000:]}")
+        print(f"{name}: ended with code {done.returncode}, without an input\n{output[-3000:]}")
     runs, status = RUNS.search(output), STATUS.findall(output)
     first, last = (status[0], status[-1]) if status else (("0",) * 3, ("0",) * 3)
     return f"{name:20} {runs[1] if runs else '?':>10} {first[0]:>9} {last[0]:>9} {last[2]:>7} {'FOUND' if found else '':6}", found

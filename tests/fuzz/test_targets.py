@@ -110,4 +110,4 @@ def test_what_atheris_says_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert run_atheris.main(["--seconds", "1", "--target", "binding"]) == 1
     assert targets.corpus("binding") == [b"found"]
     assert run_atheris.main(["--seconds", "1", "--target", "pem"]) == 1
-    assert "failed without an input" in capsys.readouterr().out
+    assert "ended with code 1, without an input" in capsys.readouterr().out

@@ -39,6 +39,8 @@ def test_nothing_secret_is_in_a_repr() -> None:
 def test_the_time_of_a_step() -> None:
     assert Step(do="close", takes={"now": 3}).now == 3.0
     assert Step(do="next_event").now is None
+    # found by fuzzing: a number that is no time, and too large to be counted with
+    assert Step(do="close", takes={"now": 10**400}).now is None
 
 
 def test_what_is_false_or_zero_is_kept() -> None:
@@ -66,6 +68,7 @@ def test_a_text_without_its_last_lines_is_refused() -> None:
         ("{}\n", "line 1: expected the head"),
         ("[" * 100_000 + "\n", "line 1: expected JSON"),
         ('{"mtproto-bind transcript": NaN}\n', "line 1: expected JSON"),
+        ('{"mtproto-bind transcript": 1e999}\n', "line 1: expected JSON"),
         (text_of(MADE, **{"mtproto-bind transcript": 2}), "line 1: a transcript of another version"),
         (text_of(MADE, **{"mtproto-bind transcript": True}), "line 1: a transcript of another version"),
         (text_of(MADE, role="peer"), "line 1: expected the role"),

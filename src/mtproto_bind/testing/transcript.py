@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
 from typing import Final
 
 from attrs import field, frozen
@@ -18,6 +19,8 @@ LONGEST_LINE: Final = 1 << 25
 LONGEST_TEXT: Final = 1 << 30
 MOST_STEPS: Final = 1 << 20
 MOST_DRAWS: Final = 1 << 16
+LATEST: Final = 1e15
+"""Unix seconds, in thirty million years."""
 
 CLIENT_METHODS: Final = {
     "transport_opened": ("transport", "now"),
@@ -71,9 +74,9 @@ class Step:
 
     @property
     def now(self) -> float | None:
-        """Our unix seconds; None where the method takes no time."""
+        """Our unix seconds; None where the method takes no time, or what is there is none."""
         now = self.takes.get("now")
-        return float(now) if isinstance(now, int | float) else None
+        return float(now) if isinstance(now, int | float) and abs(now) <= LATEST else None
 
 
 @frozen(kw_only=True)
@@ -131,7 +134,7 @@ def _parsed(lines: list[str], number: int) -> dict[str, Shape]:
     if len(text) > LONGEST_LINE:
         raise ValueError(f"line {number}: longer than {LONGEST_LINE} characters")
     try:
-        value = json.loads(text, parse_constant=_refuse)
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError):
         raise ValueError(f"line {number}: expected JSON, got something else") from None
     if not isinstance(value, dict):
@@ -141,6 +144,12 @@ def _parsed(lines: list[str], number: int) -> dict[str, Shape]:
 
 def _refuse(_name: str) -> float:
     raise ValueError
+
+
+def _finite(digits: str) -> float:
+    # 1e999 is a number in JSON, and none that could be written again
+    value = float(digits)
+    return value if isfinite(value) else _refuse(digits)
 
 
 def _head(head: dict[str, Shape]) -> tuple[Role, bool, bool, int]:
