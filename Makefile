@@ -1,5 +1,6 @@
 # Everything needs Python 3.11 or later with pip and venv (Debian: apt-get install python3-venv);
-# `make test` also needs Node and two browsers (Debian: apt-get install nodejs npm chromium firefox-esr), `make demo-web` Node.
+# `make test` also needs Node, a Redis server, which the tests start themselves, and two browsers (Debian: apt-get install nodejs npm
+# redis-server chromium firefox-esr); `make demo-web` needs Node.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 OPTIMISED := -W "ignore:assertions not in test modules:pytest.PytestConfigWarning"
 
 .NOTPARALLEL:
-.PHONY: demo demo-web test lint docs coverage optimised endurance crowd clean
+.PHONY: demo demo-web test lint docs coverage optimised endurance crowd fuzz clean
 
 demo: $(VENV)/made
 	$(BIN)/mtproto-bind demo
@@ -46,6 +47,13 @@ endurance: $(VENV)/made
 crowd: $(VENV)/made
 	$(BIN)/python tests/kit/crowd.py 500 asyncio
 	$(BIN)/python tests/kit/crowd.py 500 trio
+
+# Every decoder, both machines and the session, for SECONDS in all; what is found is kept in fuzz/corpus. Coverage guided where
+# atheris has a wheel for this Python; else Hypothesis takes the time.
+SECONDS ?= 60
+fuzz: $(VENV)/made
+	-$(BIN)/python -m pip install --quiet --only-binary :all: atheris
+	nice -n 15 $(BIN)/python fuzz/run_atheris.py --seconds $(SECONDS)
 
 # The generated pages of docs/reference.
 docs: $(VENV)/made

@@ -24,6 +24,7 @@ __all__ = [
     "BindRequested",
     "Binding",
     "BindingRequired",
+    "CallClaimed",
     "Computation",
     "Destruction",
     "DestructionRequested",
@@ -277,6 +278,24 @@ class HandshakeAdvanced(Question[bool]):
     server_nonce: bytes = field(repr=False)
     before: bytes | None = field(repr=False)
     after: bytes | None = field(repr=False)
+
+    def check(self, value: object) -> None:
+        _check_type(value, bool)
+
+
+@frozen(kw_only=True)
+class CallClaimed(Question[bool]):
+    """With ``share_calls``: a call is about to be handed on. True: it is ours to run; False: another process has taken it.
+
+    The first ``claimant`` of these three ids has it; it is told True however often it asks, and all others False. To be kept for
+    600 seconds: no copy of a message is taken for new after 330, nor is a call asked about that is older than 540.
+    """
+
+    key_id: int
+    session_id: int
+    msg_id: int
+    claimant: int
+    """64 bits that tell this session of this process from all others of its id."""
 
     def check(self, value: object) -> None:
         _check_type(value, bool)
