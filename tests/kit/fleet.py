@@ -7,7 +7,7 @@ from typing import Any
 from attrs import frozen
 from hypothesis import strategies as st
 
-from kit.fault_scripts import LONGEST, Asked, asked, lengths, moments
+from kit.fault_scripts import Asked, asked
 from kit.keys import SERVER_KEY
 from kit.pairs import Wiretap
 from kit.trial import PERMANENT, START, SizedEntropy, Trial, answer_to, check, verdict
@@ -40,6 +40,7 @@ from mtproto_bind.testing import (
     make_client_config,
     make_server_config,
 )
+from mtproto_bind.testing.strategies import LONGEST, lengths, moments
 
 PROCESSES = 3
 HORIZON = 240.0
