@@ -456,7 +456,8 @@ def test_what_ends_a_thread_ends_only_the_link() -> None:
     with linked(on_event=on_event) as (link, _):
         with pytest.raises(LocalProtocolError, match="was ended by SystemExit") as ended:
             link.bound(PATIENCE)
-        assert isinstance(ended.value.__cause__, SystemExit)
+        assert ended.value.__cause__ is not None
+        assert isinstance(ended.value.__cause__.__cause__, SystemExit)
 
 
 def test_on_event_may_fail_at_the_very_end() -> None:
