@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+from collections.abc import Iterator
 from concurrent.futures import Future
+from typing import Any
 
 import pytest
 
@@ -16,12 +20,15 @@ from mtproto_bind import (
     KeyExpired,
     KeyVerdict,
     LocalProtocolError,
+    MalformedMessage,
     OutcomeUnknown,
     PeerTimedOut,
     SessionReset,
+    TransportErrorReceived,
+    UnexpectedMessage,
     UpdateReceived,
 )
-from mtproto_bind_adapters.switchboard import CallUnanswered, Switchboard
+from mtproto_bind_adapters.switchboard import CallUnanswered, Switchboard, fresh
 
 BOUND = KeyBound(key_id=1, permanent_key_id=2, expires_at=3)
 RENEWED = KeyBound(key_id=4, permanent_key_id=2, expires_at=5, renewal=True)
@@ -86,12 +93,15 @@ def test_the_end_is_told_to_all_who_wait_and_to_whoever_comes_later(error: PeerT
     board = Switchboard()
     call, binding = waiting_call(board, 1), waiting_for_binding(board)
     board.take(ConnectionClosed(error=error))
-    for one in (call, binding, waiting_for_binding(board)):
-        assert isinstance(one.exception(0), PeerTimedOut if error else LocalProtocolError)
+    told = [one.exception(0) for one in (call, binding, waiting_for_binding(board))]
+    assert {type(one) for one in told} == {PeerTimedOut if error else LocalProtocolError}
     # the end comes once
     board.close(ValueError("another"))
-    assert board.end is call.exception(0)
+    assert {str(one) for one in told} == {str(board.end)}
     assert board.bound is None
+    # and is raised by several threads: each has its own
+    assert len({id(one) for one in (*told, board.end)}) == 4
+    assert all(one is not None and one.__cause__ is board.end for one in told)
 
 
 def test_whoever_is_forgotten_is_told_nothing() -> None:
@@ -102,6 +112,34 @@ def test_whoever_is_forgotten_is_told_nothing() -> None:
     board.take(CallAnswered(call_id=CallId(1), body=b"one"))
     board.take(BOUND)
     assert (call.done(), binding.done(), other.result(0)) == (False, False, BOUND)
+    # said again, or too late
+    board.forget(call)
+    board.forget(other)
+    board.close(ValueError("the end"))
+    assert (call.done(), binding.done()) == (False, False)
+
+
+class Unsearched(dict[Any, Any]):
+    """A table in which nobody looks for anything but by its key."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise AssertionError("all of it is looked at, to forget one")
+
+    items = values = __iter__  # type: ignore[assignment]
+
+
+def test_many_are_forgotten_without_looking_at_all_the_others() -> None:
+    board = Switchboard()
+    board._calls, board._call_of, board._for_binding = Unsearched(), Unsearched(), Unsearched()
+    waiting = [waiting_call(board, number) for number in range(3)]
+    binding = waiting_for_binding(board)
+    for waiter in waiting[1:]:
+        board.forget(waiter)
+    board.forget(binding)
+    assert (len(board._calls), len(board._call_of), len(board._for_binding)) == (1, 1, 0)
+    board.take(CallAnswered(call_id=CallId(1), body=b"nobody"))
+    board.take(CallAnswered(call_id=CallId(0), body=b"first"))
+    assert waiting[0].result(0) == b"first"
 
 
 def test_of_too_many_updates_the_oldest_make_room_and_are_counted() -> None:
@@ -111,3 +149,53 @@ def test_of_too_many_updates_the_oldest_make_room_and_are_counted() -> None:
     board.take(SessionReset(session_id=1))
     assert list(board.updates) == [b"\3", b"\4"]
     assert board.updates_missed == 3
+
+
+class OfTheUser(OSError):
+    """Takes other arguments than it hands on."""
+
+    def __init__(self, url: str, *, port: int) -> None:
+        super().__init__(f"{url} and {port}")
+        self.url = url
+
+
+class Uncopied(OSError):
+    """Neither its state nor its arguments say what it is."""
+
+    def __init__(self, path: str, *, code: int) -> None:
+        super().__init__(code, "no such thing", path)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        LocalProtocolError("the link is closed"),
+        PeerTimedOut("pong", 60.0),
+        MalformedMessage("bytes", 7),
+        UnexpectedMessage(("resPQ",), "pong"),
+        TransportErrorReceived(-404),
+        ConnectionRefusedError(111, "Connection refused"),
+        FileNotFoundError(2, "No such file", "config"),
+        socket.gaierror(socket.EAI_NONAME, "name or service not known"),
+        ssl.SSLError(1, "[SSL] what it says"),
+        UnicodeDecodeError("ascii", b"\xff", 0, 1, "not in range"),
+        ExceptionGroup("several", [ValueError("one")]),
+        OfTheUser("wss://here", port=1),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_exception_that_is_raised_for_several_is_copied(error: Exception) -> None:
+    made = fresh(error)
+    assert made is not error
+    assert type(made) is type(error)
+    assert (str(made), made.args, vars(made)) == (str(error), error.args, vars(error))
+    assert getattr(made, "errno", None) == getattr(error, "errno", None)
+    assert made.__cause__ is error
+    assert made.__traceback__ is None
+
+
+def test_an_exception_that_cannot_be_copied_keeps_no_traceback() -> None:
+    with pytest.raises(Uncopied) as raised:
+        raise Uncopied("config", code=2)
+    assert fresh(raised.value) is raised.value
+    assert raised.value.__traceback__ is None

@@ -30,6 +30,7 @@ def connect(
     owner: Owner | None = None,
     side_by_side: bool = False,
     updates_held: int = 1000,
+    retry: Retry | None = None,
     timeout: float = 10.0,
 ) -> Link:
     """Dials, and returns a link which goes on by itself, in one daemon thread. Close it, or use it in ``with``.
@@ -60,6 +61,7 @@ def connect(
             dial,
             transport,
             side_by_side=side_by_side,
+            retry=retry,
             on_event=on_event,
             owner=owner,
             updates_held=updates_held,
@@ -93,11 +95,18 @@ def refuse_what_cannot_be_driven(given: object, side_by_side: bool) -> None:
 
 
 def make_pump(
-    given: ClientConfig | ClientConnection, dial: Dial, transport: Transport | None, *, side_by_side: bool, **settings: Any
+    given: ClientConfig | ClientConnection,
+    dial: Dial,
+    transport: Transport | None,
+    *,
+    side_by_side: bool,
+    retry: Retry | None,
+    **settings: Any,
 ) -> Pump:
     """What carries the connection; ``settings`` are those of every pump."""
     if isinstance(given, ClientConnection):
-        return Pump(given, dial, transport, retry=Retry(), **settings)
+        return Pump(given, dial, transport, retry=retry or Retry(), **settings)
+    retry = retry or given.retry
     if side_by_side and can_be_parted(given):
-        return PairOfPumps(given, dial, transport, **settings)
-    return Pump(ClientConnection(given), dial, transport, retry=given.retry, **settings)
+        return PairOfPumps(given, dial, transport, retry=retry, **settings)
+    return Pump(ClientConnection(given), dial, transport, retry=retry, **settings)

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from mtproto_bind import BoundKey, KeyBound, LocalProtocolError, NotRun, Status
 
-from ..switchboard import CallUnanswered
+from ..switchboard import CallUnanswered, fresh
 from .answer import Answer, PendingCall
 from .mailbox import Action
 from .pump import Pump
@@ -200,7 +200,7 @@ class Link:
                 body = board.updates.popleft()
             yield body
         if board.end is not None and board.end is not self._pump.closed:
-            raise board.end
+            raise fresh(board.end)
 
     def _withdraw_cancelled(self, call: PendingCall, _future: Future[bytes]) -> None:
         if call.cancelled():
@@ -210,7 +210,7 @@ class Link:
 
     def _refuse_the_dead(self) -> None:
         if self._pump.board.end is not None:
-            raise self._pump.board.end
+            raise fresh(self._pump.board.end)
 
     def _renew(self) -> None:
         self._refuse_the_dead()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from threading import RLock
 __all__ = ["Action", "Mailbox"]
 
 Action = Callable[[], object]
+
+logger = logging.getLogger("mtproto_bind_adapters.sync")
 
 
 class Mailbox:
@@ -49,8 +52,18 @@ class Mailbox:
                 self._woken.recv(65536)
             return None
 
-    def close(self) -> bool:
-        """Lets nothing more in. False: something is left, which has to be taken before."""
+    def empty_and_close(self) -> None:
+        """Does what is left, here and now, and lets nothing more in. What an action raises is logged, and stops no other."""
+        while not self._close():
+            action = self.take()
+            try:
+                if action is not None:
+                    action()
+            except BaseException:
+                logger.exception("something that was still to be done at the end has failed")
+
+    def _close(self) -> bool:
+        """False: something is left, which has to be done before."""
         with self._lock:
             if self._actions:
                 return False

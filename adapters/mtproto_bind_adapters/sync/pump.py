@@ -162,7 +162,7 @@ class Pump:
         """One slice of the arithmetic that is longest due."""
         number, (question, slices) = next(iter(self._computing.items()))
         try:
-            if self._is_open(question):
+            if self.is_open(question):
                 next(slices)
             else:
                 del self._computing[number]
@@ -186,7 +186,7 @@ class Pump:
                 self.board.take(event)
                 self.news.notify_all()
             return
-        if isinstance(event, Question) and event.number not in self._asked and self._is_open(event):
+        if isinstance(event, Question) and event.number not in self._asked and self.is_open(event):
             self._asked.add(event.number)
             self.ask(event)
         if isinstance(event, ConnectionClosed):
@@ -203,10 +203,10 @@ class Pump:
 
     def _answered(self, question: Question[Any], outcome: Answer[Any]) -> None:
         """The owner has answered. What it raises ends the link, unless the question was withdrawn meanwhile."""
-        if self._is_open(question):
+        if self.is_open(question):
             self.connection.answer(question, outcome.result(), self.drive.now())
 
-    def _is_open(self, question: Question[Any]) -> bool:
+    def is_open(self, question: Question[Any]) -> bool:
         return any(one is question for one in self.connection.open_questions)
 
     def _dial_beside(self) -> None:
@@ -264,8 +264,8 @@ class Pump:
         try:
             self.drive.end_stream()
         finally:
-            while not self.mailbox.close():
-                self._do_what_is_wished_for()
+            # whoever has put something in waits for it, and nothing may be put in where nobody takes it out
+            self.mailbox.empty_and_close()
             with self.news:
                 self.news.notify_all()
 

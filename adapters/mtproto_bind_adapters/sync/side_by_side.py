@@ -21,6 +21,7 @@ from mtproto_bind import (
     PermanentKeyCreated,
     PermanentKeyRequired,
     Question,
+    Retry,
     Transport,
 )
 
@@ -46,10 +47,11 @@ class KeyMaker(Pump):
         config: ClientConfig,
         dial: Dial,
         transport: Transport | None,
+        retry: Retry,
         then: Callable[[PermanentKeyCreated | Exception | None], object],
     ) -> None:
         connection = ClientConnection(evolve(config, permanent_key=None, goal=Goal.PERMANENT_KEY))
-        super().__init__(connection, dial, transport, retry=config.retry, on_event=self._heard)
+        super().__init__(connection, dial, transport, retry=retry, on_event=self._heard)
         self._then = then
         self._made: PermanentKeyCreated | None = None
 
@@ -59,12 +61,14 @@ class KeyMaker(Pump):
             self.stop()
 
     def leave(self) -> None:
-        super().leave()
-        self._then(self._made or self.board.end)
+        try:
+            super().leave()
+        finally:
+            self._then(self._made or self.board.end)
 
 
 class PairOfPumps(Pump):
-    """A pump for a connection whose permanent key comes from another one beside it."""
+    """A pump for a connection whose permanent key comes from another one beside it: each time that it needs a new one."""
 
     def __init__(
         self,
@@ -72,14 +76,17 @@ class PairOfPumps(Pump):
         dial: Dial,
         transport: Transport | None,
         *,
+        retry: Retry,
         on_event: OnEvent,
         owner: Owner | None = None,
         updates_held: int = 1000,
     ) -> None:
         connection = ClientConnection(evolve(config, permanent_key=PendingKey()))
-        retry = config.retry
         super().__init__(connection, dial, transport, retry=retry, on_event=on_event, owner=owner, updates_held=updates_held)
-        self._maker = KeyMaker(config, dial, transport, partial(self.hand_over, self._key_comes))
+        self._new_maker = partial(KeyMaker, config, dial, transport, retry, partial(self.hand_over, self._key_comes))
+        self._maker = self._new_maker()
+        self._used = False
+        """The key that was made last was handed over."""
         self._made: PermanentKeyCreated | None = None
         self._question: PermanentKeyRequired | None = None
 
@@ -94,6 +101,11 @@ class PairOfPumps(Pump):
     def ask(self, question: Question[Any]) -> None:
         if isinstance(question, PermanentKeyRequired):
             self._question = question
+            if self._used:
+                # the one before was given up: its owner said so
+                self._used, self._made = False, None
+                self._maker = self._new_maker()
+                self._maker.start()
             self._answer()
         else:
             super().ask(question)
@@ -101,9 +113,11 @@ class PairOfPumps(Pump):
     def leave(self) -> None:
         # a key has no use any more, nor has the reason why there is none
         self.over = True
-        with suppress(TimeoutError):
-            self._maker.close(PATIENCE)
-        super().leave()
+        try:
+            with suppress(TimeoutError):
+                self._maker.close(PATIENCE)
+        finally:
+            super().leave()
 
     def _key_comes(self, outcome: PermanentKeyCreated | Exception | None) -> None:
         """The other connection has ended. Without a key this one has no use any more."""
@@ -117,5 +131,6 @@ class PairOfPumps(Pump):
         self._answer()
 
     def _answer(self) -> None:
-        if self._question is not None and self._made is not None:
+        if self._question is not None and self._made is not None and self.is_open(self._question):
             self.connection.answer(self._question, self._made.key, self.drive.now())
+            self._used = True

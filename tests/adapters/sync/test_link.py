@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from threading import Event as Flag
@@ -322,11 +323,31 @@ def test_what_ends_the_connection_is_told_to_everybody() -> None:
             assert ended.value.code == -444
 
 
+def test_each_that_waits_is_raised_an_exception_of_its_own() -> None:
+    elsewhere = evolve(CONFIG, dc=DataCenter(4), retry=Retry(attempts=1))
+    with linked(elsewhere) as (link, _):
+        told: list[BaseException] = []
+        for _ in range(3):
+            for wait_for_it in (link.bound, lambda: next(link.updates()), lambda: link.call(QUERY), link.renew):
+                with pytest.raises(TransportErrorReceived, match="-444") as ended:
+                    wait_for_it()
+                told.append(ended.value)
+        assert len(set(map(id, told))) == len(told)
+        assert {error.__cause__ for error in told} == {link._pump.board.end}
+        # one that was raised a thousand times would have a traceback of thousands of frames
+        assert max(len(traceback.extract_tb(error.__traceback__)) for error in told) < 10
+
+
 def test_several_threads_may_close_it() -> None:
     with linked() as (link, _), ThreadPoolExecutor(8) as closers:
         link.bound(PATIENCE)
+        pump = link._pump
         for done in [closers.submit(link.close) for _ in range(8)]:
             done.result(PATIENCE)
+            # the one that comes back first has waited for the end, too
+            assert link.status.closed
+            assert not pump._thread.is_alive()
+        assert not pump.drive.is_open
 
 
 def test_it_may_be_closed_in_the_middle_of_everything() -> None:

@@ -15,8 +15,7 @@ from mtproto_bind_adapters.sync.mailbox import Mailbox
 def mailbox() -> Iterator[Mailbox]:
     made = Mailbox()
     yield made
-    while not made.close():
-        made.take()
+    made.empty_and_close()
 
 
 def has_something(mailbox: Mailbox) -> bool:
@@ -53,13 +52,24 @@ def test_more_may_wait_than_the_pipe_holds(mailbox: Mailbox) -> None:
         mailbox.take()
 
 
-def test_what_is_in_has_to_be_taken_before_it_closes() -> None:
+def test_what_is_in_is_done_before_it_closes(caplog: pytest.LogCaptureFixture) -> None:
     mailbox = Mailbox()
-    mailbox.put(lambda: None)
-    assert not mailbox.close()
-    assert mailbox.take() is not None
-    assert mailbox.close()
-    assert not mailbox.put(lambda: None)
+    done: list[int] = []
+
+    def fail() -> None:
+        # as what is done may have more to be done
+        assert mailbox.put(lambda: done.append(2))
+        raise SystemExit("it fails")
+
+    mailbox.put(lambda: done.append(1))
+    mailbox.put(fail)
+    mailbox.empty_and_close()
+    assert done == [1, 2]
+    assert not mailbox.put(lambda: done.append(3))
+    assert "it fails" in caplog.text
+    # it may be said again
+    mailbox.empty_and_close()
+    assert done == [1, 2]
 
 
 def test_nothing_is_lost_between_threads(mailbox: Mailbox) -> None:

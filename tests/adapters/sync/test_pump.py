@@ -48,6 +48,7 @@ from mtproto_bind import (
     seal_binding,
 )
 from mtproto_bind_adapters.sync import ByteStream, CallUnanswered, Link, connect, dial, drive, pump
+from mtproto_bind_adapters.sync.answer import Answer
 from mtproto_bind_adapters.sync.pump import Pump
 from mtproto_bind_adapters.vault import Vault, ask_vault
 
@@ -456,7 +457,8 @@ def test_what_ends_a_thread_ends_only_the_link() -> None:
     with linked(on_event=on_event) as (link, _):
         with pytest.raises(LocalProtocolError, match="was ended by SystemExit") as ended:
             link.bound(PATIENCE)
-        assert isinstance(ended.value.__cause__, SystemExit)
+        assert ended.value.__cause__ is not None
+        assert isinstance(ended.value.__cause__.__cause__, SystemExit)
 
 
 def test_on_event_may_fail_at_the_very_end() -> None:
@@ -577,6 +579,21 @@ def test_arithmetic_that_has_lost_its_point_is_dropped() -> None:
     made._compute()
     assert made._computing == {}
     made.close(PATIENCE)
+
+
+def test_what_fails_at_the_very_end_leaves_nobody_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("at the very end")
+
+    made = make_pump(partial(dial, "127.0.0.1", 1))
+    waiter: Answer[int] = Answer()
+    made.mailbox.put(fail)
+    made.mailbox.put(partial(waiter.work, lambda: 7))
+    made.leave()
+    assert waiter.result(0) == 7
+    # whoever comes now does it alone, and waits for nobody
+    assert not made.mailbox.put(fail)
+    assert "at the very end" in caplog.text
 
 
 def test_a_question_that_was_withdrawn_is_not_asked() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Event as Flag
 from threading import Thread
 from typing import Any
@@ -13,25 +14,36 @@ from attrs import evolve
 
 from kit.leftovers import leaving_nothing
 from kit.links import linked
-from kit.serving import CONFIG, PATIENCE, QUERY, closed_port, listening, make_loop, running
+from kit.serving import CONFIG, DC, PATIENCE, QUERY, SERVER_KEY, closed_port, listening, make_loop, running, turn_around
 from mtproto_bind import (
+    Binding,
+    BindRequested,
     CallAnswered,
     ConnectionClosed,
     Event,
     ExternalKey,
     Goal,
     KeyBound,
+    KeyKind,
+    KeyOffered,
     LocalProtocolError,
     PendingKey,
     PermanentKeyCreated,
     PermanentKeyRequired,
+    PermanentKeySuspected,
     Question,
     Retry,
+    Server,
+    ServerConfig,
     TemporaryKeyCreated,
     TransportEnded,
+    Verdict,
 )
-from mtproto_bind_adapters.sync import CallUnanswered, connect, dial
-from mtproto_bind_adapters.sync.side_by_side import PairOfPumps, can_be_parted
+from mtproto_bind_adapters.stores import MemoryStore
+from mtproto_bind_adapters.sync import CallUnanswered, Clock, SyncServer, connect, dial
+from mtproto_bind_adapters.sync.side_by_side import KeyMaker, PairOfPumps, can_be_parted
+
+QUICK = evolve(CONFIG, retry=Retry(delay=0.01, ceiling=0.05))
 
 
 @pytest.fixture(autouse=True)
@@ -110,6 +122,72 @@ def test_either_key_may_be_there_first(stage: dict[str, type[Event]], order: lis
         assert staged.told == [TransportEnded, *order, CallAnswered, ConnectionClosed]
 
 
+class Forgetful:
+    """A store that does not know the first permanent key when it is to be bound; two minutes pass when it has said so."""
+
+    def __init__(self) -> None:
+        self.made: list[int] = []
+        self.passed = 0.0
+        """Seconds that all clocks have leapt: a younger key is not suspected."""
+        self._inner = MemoryStore()
+
+    def answer(self, question: Question[Any], now: float) -> Any:
+        if isinstance(question, KeyOffered) and question.record.kind is KeyKind.PERMANENT:
+            self.made.append(question.record.key.id)
+        if isinstance(question, BindRequested) and question.permanent_key_id == self.made[0]:
+            self.passed = 120.0
+            return Binding.REFUSED
+        return self._inner.answer(question, now)
+
+
+@contextmanager
+def forgetting(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[tuple[str, int], Forgetful]]:
+    """A server whose store forgets the first key: its address, and the store."""
+    store = Forgetful()
+    now = Clock.now
+    monkeypatch.setattr(Clock, "now", lambda clock: now(clock) + store.passed)
+    server = Server(ServerConfig(private_keys=(SERVER_KEY,), dc=DC))
+    with running(SyncServer(server, store, on_event=turn_around)) as address:
+        yield address, store
+
+
+def test_a_key_that_was_given_up_makes_room_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[type[Question[Any]]] = []
+    told: list[Event] = []
+
+    def owner(question: Question[Any]) -> Verdict:
+        asked.append(type(question))
+        return Verdict.REPLACE
+
+    with (
+        forgetting(monkeypatch) as (address, store),
+        connect(QUICK, *address, side_by_side=True, owner=owner, on_event=told.append) as link,
+    ):
+        bound = link.bound(PATIENCE)
+        assert link.call(QUERY, timeout=PATIENCE) == QUERY[::-1]
+    keys = [event.key.key.id for event in told if isinstance(event, PermanentKeyCreated)]
+    assert keys == store.made
+    assert len(keys) == 2
+    assert bound.permanent_key_id == keys[1]
+    assert asked == [PermanentKeySuspected]
+
+
+def test_where_no_thread_can_be_had_for_another_key_the_link_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    def owner(_question: Question[Any]) -> Verdict:
+        monkeypatch.setattr(KeyMaker, "start", refuse)
+        return Verdict.REPLACE
+
+    def refuse(_maker: KeyMaker) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with (
+        forgetting(monkeypatch) as (address, _),
+        connect(QUICK, *address, side_by_side=True, owner=owner) as link,
+        pytest.raises(RuntimeError, match="new thread"),
+    ):
+        link.bound(PATIENCE)
+
+
 def test_without_the_key_the_link_has_no_use() -> None:
     with running(make_loop()) as address:
         staged = Staged(address)
@@ -170,7 +248,7 @@ def test_two_keys_that_are_to_be_made_can_be_made_apart(changes: dict[str, Any],
 
 
 def test_other_questions_go_to_the_owner() -> None:
-    pair = PairOfPumps(CONFIG, lambda: dial(*closed_port()), None, on_event=lambda _: None)
+    pair = PairOfPumps(CONFIG, lambda: dial(*closed_port()), None, retry=CONFIG.retry, on_event=lambda _: None)
     with pytest.raises(LocalProtocolError, match="Question"):
         pair.ask(Question(number=1))
     pair.close(PATIENCE)
