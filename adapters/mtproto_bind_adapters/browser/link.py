@@ -103,30 +103,30 @@ class Link:
         after: Sequence[CallId] = (),
         updates: bool = True,
         repeat: bool = False,
-        give_up_after: float | None = None,
+        timeout: float | None = None,
     ) -> bytes:
         """Sends an API call as soon as a key is bound, and returns the body of its answer.
 
-        See :meth:`ClientConnection.call`; ``give_up_after``: seconds. Raises :class:`CallUnanswered`, and what ended the
+        See :meth:`ClientConnection.call`; ``timeout``: seconds. Raises :class:`CallUnanswered`, and what ended the
         connection. Where it is cancelled, so is the call.
         """
-        return await self.begin(body, after=after, updates=updates, repeat=repeat, give_up_after=give_up_after)
+        return await self.submit(body, after=after, updates=updates, repeat=repeat, timeout=timeout)
 
-    def begin(
+    def submit(
         self,
         body: bytes,
         *,
         after: Sequence[CallId] = (),
         updates: bool = True,
         repeat: bool = False,
-        give_up_after: float | None = None,
+        timeout: float | None = None,
     ) -> Call:
         """As :meth:`call`, without waiting: calls leave in the order in which they begin."""
         client = self._client
         if client.board.end is not None:
             raise client.board.end
         now = client.now()
-        give_up_at = None if give_up_after is None else now + give_up_after
+        give_up_at = None if timeout is None else now + timeout
         call_id = client.connection.call(body, now, after=after, updates=updates, repeat=repeat, give_up_at=give_up_at)
         client.wake()
         return Call(client, call_id)

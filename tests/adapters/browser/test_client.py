@@ -334,7 +334,7 @@ def test_nothing_is_sealed_for_a_browser_that_takes_nothing(stage: Stage) -> Non
         socket = stage.page.sockets[0]
         socket.bufferedAmount = 1 << 20
         sent = len(socket.sent)
-        call = link.begin(b"12345678")
+        call = link.submit(b"12345678")
         for _ in range(10):
             await asyncio.sleep(0)
         assert len(socket.sent) == sent

@@ -221,7 +221,7 @@ def test_who_takes_his_time_is_cut_short(page: Page, monkeypatch: pytest.MonkeyP
 def test_calls_that_are_under_way_are_told_of_the_end(page: Page) -> None:
     async def run() -> None:
         async with connect(CONFIG, URL) as link:
-            call = link.begin(b"12345678")
+            call = link.submit(b"12345678")
         with pytest.raises(CallUnanswered, match="closed"):
             await call
 

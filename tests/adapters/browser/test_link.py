@@ -43,9 +43,9 @@ def use(scene: Callable[[Link], Awaitable[None]], **how: Any) -> None:
 
 def test_calls_leave_in_the_order_in_which_they_begin(page: Page) -> None:
     async def scene(link: Link) -> None:
-        calls = [link.begin(bytes([number] * 8)) for number in range(5)]
+        calls = [link.submit(bytes([number] * 8)) for number in range(5)]
         assert [await call for call in reversed(calls)] == [bytes([number] * 8) for number in reversed(range(5))]
-        after = link.begin(b"12345678", after=[calls[0].id], updates=False, repeat=True)
+        after = link.submit(b"12345678", after=[calls[0].id], updates=False, repeat=True)
         assert await after == await after == b"87654321"
 
     use(scene)
@@ -60,7 +60,7 @@ def test_a_call_that_is_cancelled_is_cancelled(page: Page) -> None:
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert link.status.calls == 0
-        call = link.begin(b"12345678")
+        call = link.submit(b"12345678")
         call.cancel()
         with pytest.raises(CallUnanswered) as raised:
             await call
@@ -73,7 +73,7 @@ def test_a_call_may_be_given_up(page: Page) -> None:
     async def scene(link: Link) -> None:
         the_peer(page).silent = True
         with pytest.raises(CallUnanswered):
-            await link.call(b"12345678", give_up_after=0.01)
+            await link.call(b"12345678", timeout=0.01)
 
     use(scene)
 
@@ -85,7 +85,7 @@ def test_whoever_waits_for_a_binding_may_stop(page: Page) -> None:
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        assert link._client.board._for_binding == []
+        assert link._client.board._for_binding == {}
         assert isinstance(await link.bound(), KeyBound)
 
     use(scene)
@@ -140,7 +140,7 @@ def test_updates_end_with_the_link(page: Page) -> None:
         assert await waiting == []
         assert await gather(link) == []
         with pytest.raises(LocalProtocolError, match="closed"):
-            link.begin(b"12345678")
+            link.submit(b"12345678")
         await link.aclose()
         link.wake()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
+from kit.sources import ROOT
 from kit.stores import NOW, Rig, record
 from mtproto_bind import UNAVAILABLE, Binding, Destruction, Stored
 from mtproto_bind_adapters.stores import PastBinding, SqliteStore
@@ -125,7 +127,8 @@ for number in range(1, 256):
 def test_what_was_answered_is_there_after_the_process_is_killed(path: Path) -> None:
     told = []
     command = [sys.executable, "-c", WRITER, str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         for line in process.stdout or ():
             told.append(int(line))
             if len(told) == 20:
