@@ -110,7 +110,7 @@ def test_the_bounds_of_what_a_client_is_told(changes: dict[str, Any]) -> None:
 def test_a_server_that_is_told_nothing_but_its_key() -> None:
     config = ServerConfig(private_keys=(SERVER_KEY,))
     assert (config.dc, config.dh_group, config.salt_secret) == (None, (3, KNOWN_PRIME), None)
-    assert (config.old_rsa, config.share_handshakes, config.plain_padding) == (False, False, False)
+    assert (config.old_rsa, config.share_handshakes, config.share_calls, config.plain_padding) == (False,) * 4
     assert (config.limits, config.timeouts) == (Limits(), Timeouts())
     assert config.entropy is secrets.token_bytes
 

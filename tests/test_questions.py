@@ -21,6 +21,7 @@ from mtproto_bind._questions import (
     Binding,
     BindingRequired,
     BindRequested,
+    CallClaimed,
     Computation,
     Destruction,
     DestructionRequested,
@@ -64,6 +65,7 @@ BIND_REQUESTED = BindRequested(number=1, temporary_key_id=1, permanent_key_id=2,
 DESTRUCTION_REQUESTED = DestructionRequested(number=1, permanent_key_id=2)
 NEEDED = HandshakeNeeded(number=1, nonce=b"n" * 16, server_nonce=b"s" * 16)
 ADVANCED = HandshakeAdvanced(number=1, nonce=b"n" * 16, server_nonce=b"s" * 16, before=b"stored before", after=b"stored after")
+CLAIMED = CallClaimed(number=1, key_id=1, session_id=2, msg_id=4, claimant=5)
 REQUIRED = PermanentKeyRequired(number=1)
 SUSPECTED = PermanentKeySuspected(number=1, permanent_key_id=1, verdict=VERDICT)
 
@@ -89,6 +91,8 @@ GOOD: list[tuple[Question[Any], Any]] = [
     (NEEDED, None),
     (ADVANCED, True),
     (ADVANCED, False),
+    (CLAIMED, True),
+    (CLAIMED, False),
 ]
 
 BAD: list[tuple[Question[Any], Any, type[Exception], str]] = [
@@ -117,6 +121,7 @@ BAD: list[tuple[Question[Any], Any, type[Exception], str]] = [
     (DESTRUCTION_REQUESTED, True, TypeError, "expected Destruction"),
     (NEEDED, "stored", TypeError, "expected bytes | None"),
     (ADVANCED, None, TypeError, "expected bool"),
+    (CLAIMED, None, TypeError, "expected bool for an answer, got NoneType"),
 ]
 
 

@@ -169,6 +169,12 @@ class ServerConfig:
     old_rsa: bool = False
     """Accept the SHA-1 padding of before 2021 too (Telethon, kurigram): it weakens every client that could do better."""
     share_handshakes: bool = False
+    """A handshake may begin on one process and end on another: the owner is asked HandshakeNeeded and HandshakeAdvanced."""
+    share_calls: bool = False
+    """Several processes serve the same keys: each call is claimed (CallClaimed) before it is handed on, so that none runs twice.
+
+    What the owner said of a key is believed for ``Timeouts.drain`` only: another process may bind or destroy it.
+    """
     plain_padding: bool = False
     """Append random bytes to handshake answers, as Telegram's servers do."""
     limits: Limits = field(factory=Limits, validator=instance_of(Limits))

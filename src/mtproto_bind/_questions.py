@@ -24,6 +24,7 @@ __all__ = [
     "BindRequested",
     "Binding",
     "BindingRequired",
+    "CallClaimed",
     "Computation",
     "Destruction",
     "DestructionRequested",
@@ -282,6 +283,24 @@ class HandshakeAdvanced(Question[bool]):
         _check_type(value, bool)
 
 
+@frozen(kw_only=True)
+class CallClaimed(Question[bool]):
+    """With ``share_calls``: a call is about to be handed on. True: it is ours to run; False: another process has taken it.
+
+    The first ``claimant`` of these three ids has it; it is told True however often it asks, and all others False. To be kept for
+    600 seconds: no copy of a message is taken for new after 330, nor is a call asked about that is older than 540.
+    """
+
+    key_id: int
+    session_id: int
+    msg_id: int
+    claimant: int
+    """64 bits that tell this session of this process from all others of its id."""
+
+    def check(self, value: object) -> None:
+        _check_type(value, bool)
+
+
 def _check_computed(work: object, value: object) -> None:
     match work:
         case Factor():
@@ -302,5 +321,6 @@ def _are_numbers(value: object, count: int, *, below: int) -> bool:
 
 def _check_type(value: object, expected: Any) -> None:
     if not isinstance(value, expected):
-        name = getattr(expected, "__name__", str(expected))
+        # a union has a name of its own from Python 3.14 on, which is that of no alternative
+        name = expected.__name__ if isinstance(expected, type) else str(expected)
         raise TypeError(f"expected {name} for an answer, got {type(value).__name__}")

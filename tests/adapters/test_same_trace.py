@@ -9,14 +9,19 @@ from threading import Condition
 
 import anyio
 import pytest
+from attrs import evolve
 
+from kit.proxies import Fate, proxying
 from kit.serving import CONFIG, PATIENCE
 from kit.traces import SCRIPT, TOLD, Play, name, playing
-from mtproto_bind import CallAnswered, CallFailed, ClientConnection, Event, KeyBound, Transport, TransportEnded
+from mtproto_bind import CallAnswered, CallFailed, ClientConnection, Event, KeyBound, Timeouts, Transport, TransportEnded
 from mtproto_bind_adapters import anyio as anyio_adapter
 from mtproto_bind_adapters import sync
 from mtproto_bind_adapters.sync import ByteStream, CallUnanswered, SyncDriver, dial
 from mtproto_bind_adapters.websocket import WEBSOCKET_TRANSPORT, connect_websocket, dial_websocket
+
+HASTY = evolve(CONFIG, timeouts=Timeouts(handshake=2.0))
+"""Waits less long for a peer that has fallen silent."""
 
 Address = tuple[str, int]
 Dial = Callable[[], ByteStream]
@@ -33,7 +38,7 @@ def is_end(event: Event) -> bool:
 def play_with_driver(dial: Dial, transport: Transport) -> list[str]:
     """:class:`SyncDriver`: no thread."""
     told: list[str] = []
-    driver = SyncDriver(ClientConnection(CONFIG), dial, transport=transport)
+    driver = SyncDriver(ClientConnection(HASTY), dial, transport=transport)
 
     def until(wanted: Callable[[Event], bool]) -> None:
         while True:
@@ -73,7 +78,7 @@ def play_with_thread(dial: Dial, transport: Transport) -> list[str]:
         with more:
             assert more.wait_for(lambda: any(map(wanted, events)), PATIENCE)
 
-    with sync.connect(CONFIG, dial=dial, transport=transport, on_event=on_event) as link:
+    with sync.connect(HASTY, dial=dial, transport=transport, on_event=on_event) as link:
         for step in SCRIPT:
             if step == "bound":
                 link.bound(timeout=PATIENCE)
@@ -97,7 +102,7 @@ async def play_with_tasks(dial: Callable[[], object], transport: Transport) -> l
             while not any(map(wanted, events)):
                 await anyio.lowlevel.checkpoint()
 
-    async with anyio_adapter.connect(CONFIG, dial=dial, transport=transport, on_event=events.append) as link:
+    async with anyio_adapter.connect(HASTY, dial=dial, transport=transport, on_event=events.append) as link:
         for step in SCRIPT:
             if step == "bound":
                 await link.bound()
@@ -144,3 +149,24 @@ DRIVERS: dict[str, Play] = {
 def test_it_tells_what_the_others_tell(driver: str) -> None:
     with playing() as (address, url):
         assert DRIVERS[driver](address, url) == list(TOLD)
+
+
+LOST = "TransportEnded None"
+SILENT = "TransportEnded no answer to the handshake within 2 s"
+FAULTS: dict[str, tuple[Fate, list[str]]] = {
+    "a byte at a time": (Fate(piece=1), list(TOLD)),
+    "cut in the first answer": (Fate(down=50), [LOST, *TOLD]),
+    "cut in the first exchange": (Fate(up=400), [LOST, *TOLD]),
+    "reset between the exchanges": (Fate(down=900, reset=True), [TOLD[0], LOST, *TOLD[1:]]),
+    "cut in the binding": (Fate(down=1700), [*TOLD[:2], LOST, *TOLD[2:]]),
+    "silent in the first answer": (Fate(silent_after=50), [SILENT, *TOLD]),
+}
+"""What becomes of the first stream, and the events that are told then."""
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("driver", [name for name in DRIVERS if "WebSocket" not in name])
+def test_with_a_bad_stream_too_it_tells_what_the_others_tell(driver: str, fault: str) -> None:
+    fate, told = FAULTS[fault]
+    with playing() as (address, url), proxying(address, fate) as proxy:
+        assert DRIVERS[driver](proxy.address, url) == told

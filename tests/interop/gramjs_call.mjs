@@ -2,15 +2,16 @@
 //
 //     node gramjs_call.mjs HOST PORT PEM TRANSPORT[:SECRET]...
 //
-// PEM: file with the server's public RSA key (PKCS#1). TRANSPORT: see below; SECRET: of an MTProxy, in hex. On stdout one JSON
-// object a line says what came of it, key ids as 16 hex digits of the little-endian number. GramJS's own log goes to stderr.
+// PEM: file with the server's public RSA key (PKCS#1). TRANSPORT: see below; those of WebSockets are for a port of WebSockets.
+// SECRET: of an MTProxy, in hex. On stdout one JSON object a line says what came of it, key ids as 16 hex digits of the
+// little-endian number. GramJS's own log goes to stderr.
 
 import { createHash, createPublicKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import bigInt from 'big-integer'
 import { Api, Logger, TelegramClient } from 'telegram'
 import { _serverKeys } from 'telegram/crypto/RSA.js'
-import { PromisedNetSockets } from 'telegram/extensions/index.js'
+import { PromisedNetSockets, PromisedWebSockets } from 'telegram/extensions/index.js'
 import { ConnectionTCPAbridged, ConnectionTCPFull, ConnectionTCPObfuscated } from 'telegram/network/index.js'
 import { MemorySession } from 'telegram/sessions/index.js'
 import { DC, run, tell } from './lines.mjs'
@@ -21,6 +22,7 @@ const TRANSPORTS = {
     'obfuscated-abridged': ConnectionTCPObfuscated,
     // given a proxy it takes a class of its own, whatever it is told
     'proxy-abridged': ConnectionTCPObfuscated,
+    'websocket-abridged': ConnectionTCPObfuscated,
 }
 
 // stdout is for our lines
@@ -33,8 +35,8 @@ class StderrLogger extends Logger {
 }
 
 // GramJS dials port 80 whatever its session says.
-function socketTo(port) {
-    return class extends PromisedNetSockets {
+function socketTo(port, Sockets) {
+    return class extends Sockets {
         connect(_port, host) {
             return super.connect(port, host)
         }
@@ -64,7 +66,8 @@ async function call(transport, host, port) {
     session.setDC(DC, host, port)
     const client = new TelegramClient(session, 1, 'none', {
         connection: TRANSPORTS[name],
-        networkSocket: socketTo(port),
+        networkSocket: socketTo(port, name.startsWith('websocket-') ? PromisedWebSockets : PromisedNetSockets),
+        useWSS: false,
         proxy: secret && { MTProxy: true, ip: host, port, secret },
         connectionRetries: 5,
         baseLogger: new StderrLogger(),

@@ -2,8 +2,9 @@
 //
 //     node mtcute_call.mjs HOST PORT PEM TRANSPORT[:SECRET]...
 //
-// PEM: file with the server's public RSA key (PKCS#1). SECRET: of an MTProxy, in hex. On stdout one JSON object a line says what
-// came of it, key ids as 16 hex digits of the little-endian number.
+// PEM: file with the server's public RSA key (PKCS#1). TRANSPORT: see mtcute_client.mjs; those of WebSockets are for a port of
+// WebSockets. SECRET: of an MTProxy, in hex. On stdout one JSON object a line says what came of it, key ids as 16 hex digits of
+// the little-endian number.
 
 import { DC, run, tell } from './lines.mjs'
 import { makeClient, nameKey } from './mtcute_client.mjs'

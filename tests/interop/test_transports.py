@@ -1,4 +1,4 @@
-"""Four clients that nobody here wrote, over every transport that each of them speaks over TCP: both sides tell the same story.
+"""Four clients that nobody here wrote, over every transport that each of them speaks: both sides tell the same story.
 
 Telethon, GramJS and mtcute drop the first byte of a key where it is zero, once in 256 exchanges, take the server's answer for a
 forgery and begin anew: so the server may know of keys that they do not.
@@ -33,10 +33,13 @@ class Client:
     """The interpreter; fails the test where the client is missing."""
     script: str
     transports: tuple[str, ...]
+    """Over TCP."""
     proxied: tuple[str, ...]
     """The same with the secret of an MTProxy."""
     calls: tuple[str, ...]
     """What it asks, once on each transport."""
+    websockets: tuple[str, ...] = ()
+    """Through a WebSocket; those in Python speak none."""
     options: tuple[str, ...] = ()
     """What it needs of ``serve``."""
     binds: bool = field(default=False)
@@ -68,6 +71,7 @@ CLIENTS = {
         transports=("full", "abridged", "obfuscated-abridged"),
         proxied=(f"proxy-abridged:{SECRET}",),
         calls=(GET_CONFIG, GET_NEAREST_DC),
+        websockets=("websocket-abridged",),
     ),
     "mtcute": Client(
         find=find_node,
@@ -75,11 +79,19 @@ CLIENTS = {
         transports=("intermediate", "padded", "obfuscated-intermediate", "obfuscated-padded"),
         proxied=(f"proxy-intermediate:{SECRET}", f"proxy-padded:{PADDED_SECRET}"),
         calls=(GET_NEAREST_DC,),
+        websockets=("websocket-intermediate", "websocket-padded"),
         binds=True,
     ),
 }
 
-every_client = pytest.mark.parametrize("client", CLIENTS.values(), ids=CLIENTS)
+
+def several(*names: str) -> pytest.MarkDecorator:
+    """A test for each of these clients."""
+    return pytest.mark.parametrize("client", [CLIENTS[name] for name in names], ids=names)
+
+
+every_client = several(*CLIENTS)
+every_client_of_websockets = several(*(name for name, client in CLIENTS.items() if client.websockets))
 
 
 @pytest.fixture
@@ -114,6 +126,14 @@ def check_story(
     assert [line for line in server if line["event"] == "client_dropped"] == []
 
 
+def check_it_stays(client: Client, pem: Path, transports: tuple[str, ...]) -> None:
+    """No socket of its transports leads anywhere but to loopback."""
+    # 192.0.2.0/24 is for documentation: nobody is there
+    command = client.command("192.0.2.1", 443, pem, transports)
+    with talking(command, pem.with_name("client.log")) as program, pytest.raises(AssertionError, match=r"192\.0\.2\.1 is not on"):
+        program.finish()
+
+
 @every_client
 def test_over_every_transport(client: Client, tmp_path: Path, public_pem: Path) -> None:
     with serving(tmp_path, "--dc", DC.id, *client.options) as (server, port):
@@ -122,7 +142,15 @@ def test_over_every_transport(client: Client, tmp_path: Path, public_pem: Path) 
     check_story(client, client.transports, answered, server.told)
 
 
-@every_client
+@every_client_of_websockets
+def test_through_a_websocket(client: Client, tmp_path: Path, public_pem: Path) -> None:
+    with serving(tmp_path, "--dc", DC.id, *client.options, carrier="websocket") as (server, port):
+        answered = drive(client, port, public_pem, client.websockets)
+        server.finish(by=signal.SIGTERM)
+    check_story(client, client.websockets, answered, server.told)
+
+
+@several("telethon", "kurigram", "gramjs")
 def test_with_the_secret_of_a_proxy(client: Client, public_pem: Path) -> None:
     # a stream without a secret, or with another one, is none that this server knows
     transport = Transport.detect(obfuscated_only=True, secrets=[bytes(16), bytes.fromhex(SECRET)])
@@ -133,12 +161,23 @@ def test_with_the_secret_of_a_proxy(client: Client, public_pem: Path) -> None:
     assert [key[:1] for key_id, key in witness.keys.items() if key_id not in known] in ([], [b"\0"], [b"\0"] * 2)
 
 
+@several("mtcute")
+def test_with_a_secret_that_the_command_line_was_given(client: Client, tmp_path: Path, public_pem: Path) -> None:
+    secrets = ("--secret", bytes(16).hex(), "--secret", SECRET)
+    with serving(tmp_path, "--dc", DC.id, *secrets, *client.options) as (server, port):
+        answered = drive(client, port, public_pem, client.proxied)
+        server.finish(by=signal.SIGTERM)
+    check_story(client, client.proxied, answered, server.told)
+
+
 @every_client
 def test_it_never_leaves_loopback(client: Client, public_pem: Path) -> None:
-    # 192.0.2.0/24 is for documentation: nobody is there
-    command = client.command("192.0.2.1", 443, public_pem, client.transports)
-    with talking(command, public_pem.with_name("client.log")) as program, pytest.raises(AssertionError, match="not on loopback"):
-        program.finish()
+    check_it_stays(client, public_pem, client.transports)
+
+
+@every_client_of_websockets
+def test_its_websockets_never_leave_loopback(client: Client, public_pem: Path) -> None:
+    check_it_stays(client, public_pem, client.websockets)
 
 
 def test_a_missing_package_is_a_failure_that_says_what_to_install(tmp_path: Path) -> None:

@@ -10,30 +10,13 @@ from attrs import frozen
 from hypothesis import strategies as st
 
 from kit.trial import Trial, trial_pair
-from mtproto_bind import Framing, InitConnection, KeyKind, Limits, Transport
-from mtproto_bind.testing import (
-    AnswersHeld,
-    ClockStep,
-    ComputationsHeld,
-    Cut,
-    Direction,
-    FaultKind,
-    KeysForgotten,
-    Mishap,
-    PieceSpoiled,
-    ServerRestarted,
-    play,
-)
+from mtproto_bind import Framing, InitConnection, Limits, Transport
+from mtproto_bind.testing import Mishap, play
+from mtproto_bind.testing.strategies import LONGEST, fault_scripts, moments
 
 HORIZON = 240.0
 """Virtual seconds in which things go wrong."""
-SECONDS = (10, 10, 55, 100, 101, 102, 170, 230)
-PARTS = (0.0, 0.02, 0.06, 0.11, 0.16, 0.3, 0.9)
-"""A way across the network is 0.05 s."""
-
-
-LONGEST = 45.0
-"""Seconds for which anything is held back."""
+scripts = fault_scripts()
 
 
 @frozen
@@ -43,35 +26,6 @@ class Asked:
     at: float
     what: Callable[[Trial], None]
 
-
-moments = st.one_of(
-    st.floats(0, 3).map(lambda at: round(at, 3)),
-    st.builds(lambda second, part: second + part, st.sampled_from(SECONDS), st.sampled_from(PARTS)),
-)
-"""Close together, as things meet only then."""
-lengths = st.sampled_from([0.2, 2.0, 12.0, LONGEST])
-HOUR = 3600
-back = st.one_of(st.sampled_from([-0.5, -5.0, -45.0, -400.0, -float(HOUR)]), st.floats(-600, 0))
-steps = st.one_of(back, back.map(abs))
-
-MISHAPS: dict[str, st.SearchStrategy[Mishap]] = {
-    "piece": st.builds(
-        PieceSpoiled,
-        at=moments,
-        direction=st.sampled_from(Direction),
-        kind=st.sampled_from(FaultKind),
-        byte=st.integers(0, 200),
-        seconds=st.sampled_from([0.03, 0.2, 3.0, 20.0]),
-    ),
-    "cut": st.builds(Cut, at=moments),
-    "clock": st.builds(ClockStep, at=moments, seconds=steps),
-    "server's clock": st.builds(ClockStep, at=moments, seconds=st.sampled_from([0.5, -0.5, 3.0, -3.0]), server=st.just(True)),
-    "restart": st.builds(ServerRestarted, at=moments),
-    "temporary keys": st.builds(KeysForgotten, at=moments, kind=st.just(KeyKind.TEMPORARY)),
-    "permanent key": st.builds(KeysForgotten, at=moments, kind=st.just(KeyKind.PERMANENT)),
-    "computations": st.builds(ComputationsHeld, at=moments, seconds=lengths, lost=st.booleans()),
-    "answers": st.builds(AnswersHeld, at=moments, seconds=lengths, lost=st.booleans()),
-}
 
 places = st.integers(0, 4)
 calls = st.builds(
@@ -90,10 +44,6 @@ wishes = st.one_of(
     places.map(lambda place: partial(Trial.cancel, place=place)),
 )
 asked = st.lists(st.builds(Asked, moments, wishes), max_size=14)
-
-
-scripts = st.lists(st.one_of(*MISHAPS.values()), max_size=14)
-"""Things that go wrong, in any order."""
 
 
 SMALL = Limits(doubles=24, unacknowledged=12, container_messages=3)

@@ -59,12 +59,16 @@ def find_python(name: str) -> str:
 
 
 @contextmanager
-def serving(folder: Path, *options: object) -> Iterator[tuple[Program, int]]:
-    """``mtproto-bind serve`` with ``options``, and the port it listens on."""
+def serving(folder: Path, *options: object, carrier: str = "tcp") -> Iterator[tuple[Program, int]]:
+    """``mtproto-bind serve`` with ``options``, and the port it listens on for ``carrier``: tcp, or websocket."""
+    if carrier == "websocket":
+        options = (*options, "--websocket", f"{LOOPBACK}:0")
     pem = folder / "private.pem"
     pem.write_text(SERVER_KEY_PEM)
     with talking([*SERVE, "--private-key", pem, *options], folder / "serve.log") as server:
-        yield server, server.wait_for("listening")["port"]
+        while (line := server.wait_for("listening"))["carrier"] != carrier:
+            continue
+        yield server, line["port"]
 
 
 class Witness:

@@ -97,7 +97,7 @@ HELD: Mapping[Conduct, tuple[str, ...]] = {
     ),
     Conduct.DESTROY_KEY: (
         "tests/connection/server/test_destruction.py::test_a_key_ends_with_what_is_bound_to_it_and_all_sessions",
-        "tests/adapters/stores/test_memory.py::test_a_key_is_destroyed_with_what_is_bound_to_it",
+        "tests/adapters/stores/test_every_store.py::test_a_key_is_destroyed_with_what_is_bound_to_it",
     ),
 }
 """A file, or a test in it."""

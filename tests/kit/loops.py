@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import threading
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import coroutine
@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 
 import anyio
 import anyio.lowlevel
-from anyio.abc import SocketAttribute
+from anyio.abc import Listener, SocketAttribute
 from anyio.streams.tls import TLSListener
 
 from kit.keys import SERVER_KEY
@@ -47,14 +47,15 @@ async def serving(
     config: ServerConfig | None = None,
     store: Any = None,
     tls: ssl.SSLContext | None = None,
+    layer: Callable[[Listener[Any]], Listener[Any]] = lambda listener: listener,
     **settings: Any,
 ) -> AsyncIterator[tuple[AnyioServer, Address]]:
-    """A server on loopback, and its address."""
+    """A server on loopback, and its address. ``layer``: what lies on its listener, beside TLS."""
     server = AnyioServer(
         Server(config or cheap_server()), MemoryStore() if store is None else store, on_event=on_event, **settings
     )
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
-        await tasks.start(server.serve, TLSListener(listener, tls) if tls else listener)
+        await tasks.start(server.serve, layer(TLSListener(listener, tls) if tls else listener))
         yield server, ("127.0.0.1", listener.extra(SocketAttribute.local_port))
         tasks.cancel_scope.cancel()
 

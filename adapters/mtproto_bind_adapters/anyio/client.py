@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from anyio.abc import ByteStream
 from mtproto_bind import (
     NEED_DATA,
     ClientConnection,
+    Computation,
     ConnectionClosed,
     Event,
     LocalProtocolError,
@@ -25,16 +26,16 @@ from mtproto_bind import (
 from ..clock import Clock
 from ..switchboard import Switchboard
 from .dialing import Dial
+from .fresh import fresh
 from .groups import alone, finished
 from .promise import Promise
 from .pump import Pump, one_a_core
+from .telling import Telling
 from .wire import FAREWELL, GONE, Wire
 
-__all__ = ["Client", "OnEvent", "Owner", "answered", "carried"]
+__all__ = ["Client", "Owner", "answered", "carried"]
 
 T = TypeVar("T")
-OnEvent = Callable[[Event], Awaitable[None] | None]
-"""Is given every event that is no question."""
 Owner = Callable[[Question[Any]], Any]
 """Answers the questions that are no computations; a coroutine function, or one that knows the answer at once."""
 
@@ -51,7 +52,7 @@ class Client(Pump[ClientConnection]):
         dial: Dial,
         *,
         transport: Transport | None,
-        on_event: OnEvent | None,
+        telling: Telling,
         owner: Owner | None,
         retry: Retry,
         updates_held: int = 1,
@@ -63,12 +64,12 @@ class Client(Pump[ClientConnection]):
         """The error that ended the connection while nobody waited for it."""
         self.beside: Callable[[], Coroutine[Any, Any, None]] | None = None
         """Runs in a task of its own, from the beginning."""
+        self.telling = telling
         self.block = anyio.CancelScope()
         self.scope = anyio.CancelScope(shield=True)
         """To cut everything short."""
         self._dial = dial
         self._transport = transport or Transport()
-        self._on_event = on_event
         self._owner = owner
         self._retry = retry
         self._failed_dials = 0
@@ -98,12 +99,23 @@ class Client(Pump[ClientConnection]):
                 await self._leave()
             self._done.set()
 
-    async def close(self) -> None:
-        """Ends the connection in good order, and waits until nothing is left of it."""
+    def begin_to_close(self) -> None:
+        """Ends the connection in good order."""
         self._closing = True
         self.connection.close(self.now())
         self.wake()
+
+    async def close(self) -> None:
+        """Ends the connection in good order, and waits until nothing is left of it."""
+        self.begin_to_close()
         await self._done.wait()
+
+    @property
+    def ended(self) -> Exception | None:
+        """What to raise to those who come when the connection has ended; None: it has not."""
+        if self.board.end is None:
+            return None
+        return LocalProtocolError(str(self.board.end)) if self._closed_well else fresh(self.board.end)
 
     async def wait_for(self, promise: Promise[T]) -> T:
         """What ``promise`` brings, or what ended the connection."""
@@ -115,10 +127,10 @@ class Client(Pump[ClientConnection]):
 
     async def wait_for_update(self) -> bool:
         """Until an update has come. False: the connection was closed in good order. Raises what ended it otherwise."""
-        if self.board.end is not None:
-            if self._closed_well:
-                return False
-            raise self.board.end
+        if self._closed_well:
+            return False
+        if (ended := self.ended) is not None:
+            raise ended
         promise: Promise[bool] = Promise()
         self._for_updates.append(promise)
         try:
@@ -136,8 +148,7 @@ class Client(Pump[ClientConnection]):
             await self._hang_up()
         if isinstance(event, TransportEnded):
             self._retry_at = event.retry_at
-        if self._on_event is not None:
-            await finished(self._on_event(event))
+        await self.telling(event)
         if isinstance(event, ConnectionClosed):
             self._over = True
             self._end(event.error)
@@ -146,6 +157,10 @@ class Client(Pump[ClientConnection]):
         if isinstance(event, UpdateReceived):
             for waiter in self._for_updates:
                 waiter.set_result(True)
+
+    async def asked(self, question: Question[Any]) -> None:
+        if not isinstance(question, Computation):
+            await self.telling(question)
 
     async def answer_to(self, question: Question[Any]) -> Any:
         return await answered(self._owner, question)

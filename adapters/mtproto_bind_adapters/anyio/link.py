@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any
 
+import anyio
 import anyio.lowlevel
 
-from mtproto_bind import BoundKey, CallId, ClientConnection, KeyBound, OutcomeUnknown, Status
+from mtproto_bind import BoundKey, CallId, ClientConnection, KeyBound, NotRun, OutcomeUnknown, Status
 
 from ..switchboard import CallUnanswered
 from .client import Client
@@ -17,16 +18,19 @@ __all__ = ["Call", "Link", "Updates"]
 
 
 class Call:
-    """A call that has begun. Awaited, it gives the body of the answer; a task that is cancelled there cancels the call."""
+    """A call that :meth:`Link.submit` has made. Awaited, it gives the body of the answer.
 
-    def __init__(self, client: Client, call_id: CallId) -> None:
-        self.id = call_id
-        """For ``after=`` of other calls."""
+    A task that is cancelled there cancels the call.
+    """
+
+    def __init__(self, client: Client) -> None:
         self._client = client
+        self._call_id: CallId | None = None
         self._promise: Promise[bytes] = Promise()
-        client.board.await_answer(call_id, self._promise)
 
     def __await__(self) -> Generator[Any, Any, bytes]:
+        if not self._promise.kept:
+            self._client.telling.refuse_to_wait("to await a call")
         try:
             return (yield from self._client.wait_for(self._promise).__await__())
         finally:
@@ -34,11 +38,18 @@ class Call:
 
     def cancel(self) -> None:
         """Nobody waits for the answer any more; the call may run all the same. After the answer: nothing."""
-        if not self._promise.kept:
+        if self._call_id is not None and not self._promise.kept:
             self._client.board.forget(self._promise)
             self._promise.set_exception(CallUnanswered(OutcomeUnknown("the call was cancelled")))
-            self._client.connection.cancel(self.id, self._client.now())
+            self._client.connection.cancel(self._call_id, self._client.now())
             self._client.wake()
+
+    def _made(self, call_id: CallId) -> None:
+        self._call_id = call_id
+        self._client.board.await_answer(call_id, self._promise)
+
+    def _not_made(self) -> None:
+        self._promise.set_exception(CallUnanswered(NotRun("a call which had to succeed first has failed")))
 
 
 class Updates:
@@ -54,6 +65,7 @@ class Updates:
         await anyio.lowlevel.checkpoint()
         held = self._client.board.updates
         while not held:
+            self._client.telling.refuse_to_wait("to wait for updates")
             if not await self._client.wait_for_update():
                 raise StopAsyncIteration
         return held.popleft()
@@ -62,7 +74,8 @@ class Updates:
 class Link:
     """A client connection, carried while the block of :func:`connect` lasts. For the tasks of one event loop.
 
-    Whatever waits raises what ended the connection, where an error did.
+    Whatever waits raises what ended the connection, where an error did: an error of the same class and text, whose cause is that
+    one. In ``on_event``, what would wait for the link raises ``LocalProtocolError``, and :meth:`aclose` only begins the end.
     """
 
     def __init__(self, client: Client) -> None:
@@ -88,49 +101,72 @@ class Link:
         """Updates that made room for others before anybody took them."""
         return self._client.board.updates_missed
 
-    async def bound(self) -> KeyBound:
-        """Waits until a temporary key is bound, and tells which. Raises what ended the connection."""
+    async def bound(self, timeout: float | None = None) -> KeyBound:
+        """Waits until a temporary key is bound, and tells which. Returns at once if one is.
+
+        Raises ``TimeoutError`` after ``timeout`` seconds, and what ended the connection.
+        """
+        client = self._client
+        client.telling.refuse_to_wait("bound()")
+        self._refuse_the_dead()
         promise: Promise[KeyBound] = Promise()
-        self._client.board.await_binding(promise)
+        client.board.await_binding(promise)
         try:
-            return await self._client.wait_for(promise)
+            with anyio.move_on_after(timeout):
+                return await client.wait_for(promise)
         finally:
-            self._client.board.forget(promise)
+            client.board.forget(promise)
+        if promise.kept:
+            # just now
+            return await promise
+        raise TimeoutError(f"no key was bound within {timeout:g} s: status tells how things stand")
 
     async def call(
         self,
         body: bytes,
         *,
-        after: Sequence[CallId] = (),
+        after: Sequence[Call] = (),
         updates: bool = True,
         repeat: bool = False,
-        give_up_after: float | None = None,
+        timeout: float | None = None,
     ) -> bytes:
-        """Sends an API call as soon as a key is bound, and returns the body of its answer.
+        """Sends an API query (a boxed TL object) as soon as a key is bound, and returns the body of its answer.
 
-        See :meth:`ClientConnection.call`; ``give_up_after``: seconds. Raises :class:`CallUnanswered`, and what ended the
-        connection. Where it is cancelled, so is the call.
+        ``after``: calls of :meth:`submit` that have to succeed first. ``updates``: False wraps it into invokeWithoutUpdates.
+        ``repeat``: it may run twice. ``timeout``: seconds after which it is given up, with an error that tells whether it may
+        have run. Raises :class:`CallUnanswered`, and what ended the connection. Where it is cancelled, so is the call.
         """
-        return await self.begin(body, after=after, updates=updates, repeat=repeat, give_up_after=give_up_after)
+        self._client.telling.refuse_to_wait("call()")
+        return await self.submit(body, after=after, updates=updates, repeat=repeat, timeout=timeout)
 
-    def begin(
+    def submit(
         self,
         body: bytes,
         *,
-        after: Sequence[CallId] = (),
+        after: Sequence[Call] = (),
         updates: bool = True,
         repeat: bool = False,
-        give_up_after: float | None = None,
+        timeout: float | None = None,
     ) -> Call:
-        """As :meth:`call`, without waiting: calls leave in the order in which they begin."""
+        """As :meth:`call`, without waiting: calls leave in the order in which they were made.
+
+        Where one of ``after`` has failed already, the call ends with ``NotRun``. Raises ``TypeError`` and ``ValueError`` for what
+        is no call of this link, and what ended the connection.
+        """
         client = self._client
-        if client.board.end is not None:
-            raise client.board.end
+        self._refuse_the_dead()
+        for earlier in after:
+            refuse_what_is_not_ours(earlier, client)
+        call = Call(client)
+        if any(earlier._promise.failed for earlier in after):
+            call._not_made()
+            return call
         now = client.now()
-        give_up_at = None if give_up_after is None else now + give_up_after
-        call_id = client.connection.call(body, now, after=after, updates=updates, repeat=repeat, give_up_at=give_up_at)
+        before = [earlier._call_id for earlier in after if earlier._call_id is not None]
+        give_up_at = None if timeout is None else now + timeout
+        call._made(client.connection.call(body, now, after=before, updates=updates, repeat=repeat, give_up_at=give_up_at))
         client.wake()
-        return Call(client, call_id)
+        return call
 
     def updates(self) -> Updates:
         """What to iterate over for updates; those that came before are held."""
@@ -154,5 +190,22 @@ class Link:
         self._client.wake()
 
     async def aclose(self) -> None:
-        """Ends the connection before the block ends: calls are told so, what is due is sent, the stream is closed."""
-        await self._client.close()
+        """Ends the connection before the block ends: calls are told so, what is due is sent, the stream is closed.
+
+        From ``on_event`` it only begins the end, and returns.
+        """
+        self._client.begin_to_close()
+        if not self._client.telling.is_current:
+            await self._client.close()
+
+    def _refuse_the_dead(self) -> None:
+        if (ended := self._client.ended) is not None:
+            raise ended
+
+
+def refuse_what_is_not_ours(earlier: Call, client: Client) -> None:
+    """Raises ``TypeError`` for what is no call, ``ValueError`` for a call of another link."""
+    if not isinstance(earlier, Call):
+        raise TypeError(f"after takes calls of submit(), got {type(earlier).__name__}")
+    if earlier._client is not client:
+        raise ValueError("after names a call of another link: each follows those of its own link only")

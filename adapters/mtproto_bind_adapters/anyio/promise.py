@@ -7,6 +7,8 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 
+from .fresh import fresh
+
 __all__ = ["Promise"]
 
 T = TypeVar("T")
@@ -25,6 +27,11 @@ class Promise(Generic[T]):
         """Whether nobody has to wait any more."""
         return self._kept.is_set()
 
+    @property
+    def failed(self) -> bool:
+        """Whether there will be no value."""
+        return self._error is not None
+
     def set_result(self, value: T, /) -> None:
         """The value is there. What comes after the first value or error is ignored."""
         if not self.kept:
@@ -32,7 +39,7 @@ class Promise(Generic[T]):
             self._kept.set()
 
     def set_exception(self, error: Exception, /) -> None:
-        """There will be no value; whoever awaits it is raised ``error``."""
+        """There will be no value; whoever awaits it is raised an error like ``error``."""
         if not self.kept:
             self._error = error
             self._kept.set()
@@ -40,5 +47,5 @@ class Promise(Generic[T]):
     def __await__(self) -> Generator[Any, Any, T]:
         yield from self._kept.wait().__await__()
         if self._error is not None:
-            raise self._error
+            raise fresh(self._error)
         return self._values[0]

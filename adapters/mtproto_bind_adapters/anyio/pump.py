@@ -61,6 +61,7 @@ class Pump(ABC, Generic[C]):
                 self.connection.transport_lost(self.now())
         while (event := self.connection.next_event()) is not NEED_DATA:
             if isinstance(event, Question):
+                await self.asked(event)
                 self._ask(event)
             else:
                 await self.told(event)
@@ -88,13 +89,20 @@ class Pump(ABC, Generic[C]):
     async def told(self, event: Event) -> None:
         """An event that is no question; the connection goes on when this returns."""
 
+    async def asked(self, question: Question[Any]) -> None:
+        """A question, before it is answered; it may be one that is asked again on a new stream."""
+
     @abstractmethod
     async def answer_to(self, question: Question[Any]) -> Any:
         """The answer to a question that is no computation. What it raises ends the task group."""
 
+    def is_open(self, question: Question[Any]) -> bool:
+        """Whether an answer still counts."""
+        return any(one.number == question.number for one in self.connection.open_questions)
+
     def _ask(self, question: Question[Any]) -> None:
-        # on a new stream, questions are asked again that are being answered
-        if question.number not in self._answering:
+        # on a new stream, questions are asked again that are being answered; and who was told of one may have ended it all
+        if question.number not in self._answering and self.is_open(question):
             scope = self._answering[question.number] = anyio.CancelScope()
             self._tasks.start_soon(self._answer, question, scope)
 

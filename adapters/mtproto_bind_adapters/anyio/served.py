@@ -29,6 +29,8 @@ FAREWELL = 2.0
 
 A stream that is closed while bytes of the client wait to be read is reset, and the reset overtakes the last words.
 """
+CUT_SHORT = 1.0
+"""The same where the server is cancelled."""
 
 
 class Served(Pump[ServerConnection]):
@@ -51,14 +53,21 @@ class Served(Pump[ServerConnection]):
         self._over = False
 
     async def run(self, stream: ByteStream) -> None:
-        """Until client or machine end the stream. Raises no ``Exception``: what goes wrong with a client is its own affair."""
+        """Until client or machine end the stream. Raises no ``Exception``: what goes wrong with a client is its own affair.
+
+        Where it is cancelled, results and acknowledgements that are due are written all the same, if the client takes them in
+        ``CUT_SHORT`` seconds.
+        """
         try:
             with alone():
                 async with anyio.create_task_group() as self._tasks:
-                    self.wire = wire = Wire(stream, self._tasks, self.wake)
+                    self.wire = wire = Wire(stream, self._tasks, self.wake, shield=True)
                     try:
                         await self._carry()
                         await wire.close(self.connection.data_to_send(self.now()), FAREWELL, half=not wire.lost)
+                    except anyio.get_cancelled_exc_class():
+                        await self._leave_words(wire)
+                        raise
                     finally:
                         self._let_go()
                         await wire.close(b"", 0.0)
@@ -89,6 +98,14 @@ class Served(Pump[ServerConnection]):
             if self._over:
                 return
             await self.pause()
+
+    async def _leave_words(self, wire: Wire) -> None:
+        """What is due, though whoever serves was cancelled."""
+        self._let_go()
+        words = self.connection.data_to_send(self.now())
+        if words or wire.writing:
+            with anyio.CancelScope(shield=True):
+                await wire.close(words, CUT_SHORT, half=not wire.lost)
 
     def _let_go(self) -> None:
         """Sessions are free for another stream, however this one ended."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import logging
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import anyio
@@ -18,6 +19,7 @@ from mtproto_bind import Server, ServerConnection, ServerTransport, Transport
 from ..clock import Clock
 from ..stores import Store
 from .groups import alone
+from .layers import Opening, laid_bare, opened
 from .pump import one_a_core
 from .served import OnClientEvent, Served
 from .wire import GONE
@@ -40,7 +42,8 @@ class AnyioServer:
     that client alone, and is logged. ``transport``: what is spoken; None: whatever a client begins with.
 
     A stream beyond ``max_clients``, or beyond ``max_clients_per_peer`` from one address, is closed at once, and logged. Streams
-    that tell no address count for themselves. ``limiter``: how many computations run at once, in threads; None: one a core.
+    count from when they are accepted, those too that have yet to open TLS or a WebSocket; those that tell no address count for
+    themselves. ``limiter``: how many computations run at once, in threads; None: one a core.
     """
 
     def __init__(
@@ -64,25 +67,36 @@ class AnyioServer:
         self._max_clients_per_peer = max_clients_per_peer
         self._limiter = limiter or one_a_core()
         self._clients: dict[ServerConnection, Served] = {}
+        self._here = 0
+        """Streams, with those on which TLS or a WebSocket is not open yet."""
         self._peers: Counter[Hashable] = Counter()
         self._minded: float | None = None
         self._earlier = anyio.Event()
 
     @property
     def clients(self) -> tuple[ServerConnection, ...]:
-        """Those that are connected."""
+        """Those that are connected, and have opened what they had to."""
         return tuple(self._clients)
 
     async def serve(self, listener: Listener[Any], *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """Serves until it is cancelled, or ``listener`` closed, and then closes the streams that came from there.
 
-        To close the listener is for the caller. Raises what the listener raises. May run for several listeners at once.
+        Results and acknowledgements that are due then have a second to leave, all clients together; what ``on_event`` has not
+        said yet is not waited for. To close the listener is for the caller. Raises what the listener raises, but where there is
+        no room for another stream, it tries again. May run for several listeners at once.
+
+        Of a ``TLSListener``, of a ``WebSocketListener`` and of what else is a :class:`~.layers.Layer` the lowest listener is
+        served, and the layers are opened on streams that are counted already. Other listeners that open something on a stream
+        before they hand it over have to limit that themselves.
         """
         with alone():
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._mind_the_time)
                 task_status.started()
-                await self._accept(listener, tasks)
+                with alone():
+                    async with anyio.create_task_group() as accepting:
+                        for lowest, openings in laid_bare(listener):
+                            accepting.start_soon(self._accept, lowest, openings, tasks)
                 tasks.cancel_scope.cancel()
 
     def flush(self, connection: ServerConnection) -> None:
@@ -90,40 +104,51 @@ class AnyioServer:
         if connection in self._clients:
             self._clients[connection].wake()
 
-    async def _accept(self, listener: Listener[Any], tasks: TaskGroup) -> None:
+    async def _accept(self, listener: Listener[Any], openings: Sequence[Opening], tasks: TaskGroup) -> None:
         while True:
             try:
                 with alone():
-                    return await listener.serve(self._serve, tasks)
-            except anyio.ClosedResourceError:
-                return None
-            except OSError as error:
-                if error.errno in FULL:
-                    logger.warning("no room is left for another client: %s", error)
-                    await anyio.sleep(BREATH)
-                elif error.errno != errno.ECONNABORTED:
+                    return await listener.serve(partial(self._admit, openings), tasks)
+            except Exception as error:
+                reasons = [leaf for leaf in leaves(error) if not isinstance(leaf, anyio.ClosedResourceError)]
+                if not reasons:
+                    return None
+                numbers = {number_of(leaf) for leaf in reasons}
+                if not numbers <= {*FULL, errno.ECONNABORTED}:
                     raise
+                if numbers.intersection(FULL):
+                    logger.warning("no room is left for another client: %s", reasons[0].__cause__ or reasons[0])
+                    await anyio.sleep(BREATH)
 
-    async def _serve(self, stream: ByteStream) -> None:
+    async def _admit(self, openings: Sequence[Opening], stream: ByteStream) -> None:
+        """A stranger, who counts from now on."""
         peer = peer_of(stream)
-        if len(self._clients) >= self._max_clients or self._peers[peer] >= self._max_clients_per_peer:
-            logger.warning("a client is turned away: %d are here, %d of them from there", len(self._clients), self._peers[peer])
+        if self._here >= self._max_clients or self._peers[peer] >= self._max_clients_per_peer:
+            logger.warning("a client is turned away: %d are here, %d of them from there", self._here, self._peers[peer])
             with suppress(*GONE):
                 await anyio.aclose_forcefully(stream)
             return
+        self._here += 1
+        self._peers[peer] += 1
+        try:
+            if (lies_on := await opened(stream, openings)) is not None:
+                await self._serve(lies_on, peer)
+        finally:
+            self._here -= 1
+            self._peers[peer] -= 1
+            if not self._peers[peer]:
+                del self._peers[peer]
+
+    async def _serve(self, stream: ByteStream, peer: Hashable) -> None:
         connection = self.server.accept(self._transport, peer, self.now())
         served = Served(
             connection, self._clock, self._limiter, store=self._store, on_event=self._on_event, turned=self._mind_earlier
         )
         self._clients[connection] = served
-        self._peers[peer] += 1
         try:
             await served.run(stream)
         finally:
             del self._clients[connection]
-            self._peers[peer] -= 1
-            if not self._peers[peer]:
-                del self._peers[peer]
 
     async def _mind_the_time(self) -> None:
         """Sessions, handshakes and keys end in their time, whether clients come or not."""
@@ -175,3 +200,19 @@ def peer_of(stream: ByteStream) -> Hashable:
     if isinstance(address, tuple):
         return address[0]
     return address or object()
+
+
+def leaves(error: Exception) -> Iterator[Exception]:
+    """The errors in a group, or the one that there is."""
+    if isinstance(error, ExceptionGroup):
+        for one in error.exceptions:
+            yield from leaves(one)
+    else:
+        yield error
+
+
+def number_of(error: Exception) -> int | None:
+    """The number of what a listener raises; on trio it comes wrapped."""
+    if isinstance(error, anyio.BrokenResourceError) and isinstance(error.__cause__, OSError):
+        error = error.__cause__
+    return error.errno if isinstance(error, OSError) else None

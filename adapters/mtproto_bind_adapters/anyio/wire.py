@@ -25,16 +25,18 @@ GONE = (OSError, anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResou
 class Wire:
     """At most one read and one write of ``stream`` are under way, each in a task of its own among ``tasks``.
 
-    ``changed`` is called when one of them has come to its end. Nothing is read that nobody has asked for.
+    ``changed`` is called when one of them has come to its end. Nothing is read that nobody has asked for. ``shield``: they go on
+    where ``tasks`` are cancelled, until :meth:`close`, which has to be awaited then.
     """
 
-    def __init__(self, stream: ByteStream, tasks: TaskGroup, changed: Callable[[], None]) -> None:
+    def __init__(self, stream: ByteStream, tasks: TaskGroup, changed: Callable[[], None], *, shield: bool = False) -> None:
         self.lost = False
         """Nothing follows what has arrived, or what was written did not leave whole."""
         self.writing = False
         self._stream = stream
         self._tasks = tasks
         self._changed = changed
+        self._shield = shield
         self._reading = False
         self._arrived = b""
         self._under_way: set[anyio.CancelScope] = set()
@@ -80,7 +82,7 @@ class Wire:
                     await anyio.aclose_forcefully(self._stream)
 
     def _start(self, action: Callable[[], Awaitable[None]]) -> None:
-        scope = anyio.CancelScope()
+        scope = anyio.CancelScope(shield=self._shield)
         self._under_way.add(scope)
         self._tasks.start_soon(self._run, action, scope)
 

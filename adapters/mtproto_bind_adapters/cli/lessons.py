@@ -39,7 +39,7 @@ another makes the temporary one; then the two are bound, a call goes out right b
 key is renewed on the live stream, and a call goes out under the new one.""",
     examples="""\
 what to look for:
-  --> and <-- are writes and reads, with their bytes; 3 round trips make a key, the 4th binds and answers the call""",
+  arrows are writes and reads, with their bytes; 3 round trips make a key, the 4th binds and answers the call""",
 )
 
 BIND = Lesson(
@@ -69,6 +69,8 @@ examples:
   mtproto-bind serve --listen 127.0.0.1:8443 --private-key server.pem
   mtproto-bind serve --listen 127.0.0.1:8443 --websocket 127.0.0.1:8080 --private-key server.pem
       for browsers too, at ws://127.0.0.1:8080/apiws
+  mtproto-bind serve --listen 127.0.0.1:8443 --private-key server.pem --store sqlite:keys.db
+      permanent keys outlive the process
   mtproto-bind serve --listen 127.0.0.1:0 --private-key server.pem --json
       a free port, and one JSON object a line for each event
   --allow-old-rsa is what Telethon, kurigram and Pyrogram need; it weakens the handshake for everybody""",

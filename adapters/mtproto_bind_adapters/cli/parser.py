@@ -144,7 +144,14 @@ def serve(parser: argparse.ArgumentParser) -> None:
         metavar="HEX",
         help="take obfuscated TCP streams with this MTProxy secret only; repeatable",
     )
-    parser.add_argument("--store", default="memory", metavar="WHERE", help="memory (default); others are not there yet")
+    parser.add_argument(
+        "--store",
+        default="memory",
+        metavar="WHERE",
+        help="of keys: memory (default), sqlite:PATH, redis://HOST:PORT for a fleet",
+    )
+    parser.add_argument("--permanent-store", metavar="URL", help="of permanent keys: another Redis, one that writes to its disk")
+    parser.add_argument("--reuse-port", action="store_true", help="other processes may listen there too (Linux)")
     with_json(parser, "print one JSON object on a line of stdout for each event; the rest goes to stderr")
 
 

@@ -13,6 +13,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from .metered import SEALED
 from .timeline import Step
 
 __all__ = ["RichPicture"]
@@ -29,6 +30,8 @@ class RichPicture:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False)
         self._live = Live(console=self._console, transient=True, refresh_per_second=12)
+        self._awaited: dict[str, str] = {}
+        """What answers what each has sent."""
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -40,9 +43,12 @@ class RichPicture:
 
     def show(self, step: Step) -> None:
         """See :class:`mtproto_bind_adapters.cli.timeline.Picture`."""
-        if step.sent:
-            self._live.update(Spinner("dots", Text(f"{step.who}: waiting for what answers {step.text}", style="dim")))
+        if step.sent and step.text != SEALED:
+            self._awaited[step.who] = step.text
+        elif step.received and not step.text.startswith("bytes, "):
+            self._awaited.pop(step.who, None)
         self._live.console.print(self._row(step))
+        self._live.update(self._last_line(), refresh=True)
 
     def sum_up(self, facts: Mapping[str, str]) -> None:
         """See :class:`mtproto_bind_adapters.cli.timeline.Picture`."""
@@ -51,8 +57,14 @@ class RichPicture:
         box.add_column(overflow="fold")
         for name, fact in facts.items():
             box.add_row(name, fact)
-        self._live.update(Text(""))
+        self._awaited.clear()
+        self._live.update(self._last_line(), refresh=True)
         self._live.console.print(Panel(box, expand=False, border_style="green"))
+
+    def _last_line(self) -> Spinner | Text:
+        """What is waited for, and by whom."""
+        waits = ", ".join(f"{who} for the answer to {query}" for who, query in self._awaited.items())
+        return Spinner("dots", Text(f"waiting: {waits}", style="dim", overflow="ellipsis", no_wrap=True)) if waits else Text("")
 
     def _row(self, step: Step) -> Table:
         """Columns of one width in every row, so that what is long goes on below its own beginning."""

@@ -12,30 +12,48 @@ from types import FrameType
 from mtproto_bind import DataCenter, Server, ServerConfig, Transport, parse_secret
 
 from ..carrier import Carrier
-from ..stores import MemoryStore
 from ..sync import SyncServer
 from .application import Application
 from .console import Console, Failure, Misuse
 from .keyfile import read_private_key
+from .keystore import opened, salt_secret_of
 
 __all__ = ["run"]
 
 
 def run(options: Namespace, console: Console) -> None:
     """Serves until SIGTERM or SIGINT. Raises :class:`Misuse`, :class:`Failure`, and ``KeyboardInterrupt`` after SIGINT."""
-    if options.store != "memory":
-        raise Misuse(f"--store {options.store} is not there yet: this version keeps keys in memory")
     keys = tuple(read_private_key(path) for path in options.private_key)
-    dc = data_center(options)
-    server = Server(ServerConfig(private_keys=keys, dc=dc, old_rsa=options.allow_old_rsa))
     transport = Transport.detect(secrets=[secret_of(text) for text in options.secret or ()])
     carrier = None if options.websocket is None else websocket_carrier()
+    dc = data_center(options)
     application = Application(dc, console.say, console.tell)
-    with SyncServer(server, MemoryStore(), on_event=application.on_event, transport=transport) as loop:
-        application.address = listen(console, "tcp", options.listen, loop.listen)
-        if carrier is not None:
-            listen(console, "websocket", options.websocket, partial(loop.listen, carrier=carrier))
-        with stopped_by_signals(loop.stop) as caught:
+    with opened(options) as keystore:
+        server = Server(
+            ServerConfig(
+                private_keys=keys,
+                dc=dc,
+                old_rsa=options.allow_old_rsa,
+                share_handshakes=keystore.shared,
+                share_calls=keystore.shared,
+                salt_secret=salt_secret_of(keys) if keystore.shared else None,
+            )
+        )
+        # signals first: whoever is told of a port may stop us at once
+        with (
+            SyncServer(
+                server,
+                keystore.store,
+                on_event=application.on_event,
+                transport=transport,
+                store_threads=keystore.threads,
+            ) as loop,
+            stopped_by_signals(loop.stop) as caught,
+        ):
+            open_listener = partial(loop.listen, reuse_port=options.reuse_port)
+            application.address = listen(console, "tcp", options.listen, open_listener)
+            if carrier is not None:
+                listen(console, "websocket", options.websocket, partial(open_listener, carrier=carrier))
             loop.run()
     console.say("stopped")
     console.tell(event="stopped")

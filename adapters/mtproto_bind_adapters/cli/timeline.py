@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from threading import Lock
 from typing import Protocol
 
 from attrs import frozen
@@ -51,11 +52,12 @@ class Plain:
 
 
 class Timeline:
-    """Takes the steps of a command from wherever they are made, and counts bytes."""
+    """Takes the steps of a command from whatever thread makes them, and counts bytes."""
 
     def __init__(self, picture: Picture) -> None:
         self.bytes_sent = 0
         self.bytes_received = 0
+        self._lock = Lock()
         self._picture = picture
         self._began = time.monotonic()
 
@@ -70,12 +72,14 @@ class Timeline:
 
     def sent(self, who: str, text: str, size: int) -> None:
         """``who`` has written ``size`` bytes."""
-        self.bytes_sent += size
+        with self._lock:
+            self.bytes_sent += size
         self._picture.show(Step(at=self.seconds, who=who, text=text, sent=size))
 
     def received(self, who: str, text: str, size: int, at: float) -> None:
         """``who`` read ``size`` bytes when :attr:`seconds` was ``at``: what they were is known only later."""
-        self.bytes_received += size
+        with self._lock:
+            self.bytes_received += size
         self._picture.show(Step(at=at, who=who, text=text, received=size))
 
     def sum_up(self, facts: Mapping[str, str]) -> None:

@@ -59,7 +59,9 @@ class WebSocketWay:
     transport: Transport
 
     def __str__(self) -> str:
-        return f"{self.url} ({said(self.transport)})"
+        from ..websocket import shown
+
+        return f"{shown(self.url)} ({said(self.transport)})"
 
     def dial(self, timeout: float) -> ByteStream:
         """See :class:`Way`."""
@@ -69,7 +71,9 @@ class WebSocketWay:
 
     def explain(self, error: OSError) -> Failure:
         """See :class:`Way`."""
-        return explain_websocket(error, self.url)
+        from ..websocket import shown
+
+        return explain_websocket(error, shown(self.url))
 
 
 def way_of(options: Namespace, dc: DataCenter) -> Way:

@@ -1,4 +1,8 @@
-"""Where a server's keys live: what answers the questions of its connections."""
+"""Where a server's keys live: what answers the questions of its connections.
+
+``MemoryStore`` forgets everything when the process ends. ``SqliteStore`` is a file, for one process. ``stores.redis.RedisStore``
+is for a fleet of them (``pip install 'mtproto-bind[redis]'``). ``stores.threads.InThread`` asks any of them in worker threads.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,10 @@ from typing import Any, Protocol
 from mtproto_bind import Question
 
 from .memory import MemoryStore
+from .outage import StoreError
+from .sqlite import PastBinding, SqliteStore
 
-__all__ = ["MemoryStore", "Store"]
+__all__ = ["MemoryStore", "PastBinding", "SqliteStore", "Store", "StoreError"]
 
 
 class Store(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import MutableMapping
 from typing import Any
 
 from attrs import evolve
@@ -11,11 +12,11 @@ from mtproto_bind import (
     UNAVAILABLE,
     Binding,
     BindRequested,
+    CallClaimed,
     Destruction,
     DestructionRequested,
     HandshakeAdvanced,
     HandshakeNeeded,
-    KeyKind,
     KeyNeeded,
     KeyOffered,
     Question,
@@ -24,36 +25,43 @@ from mtproto_bind import (
     Unavailable,
 )
 
-__all__ = ["MemoryStore"]
+__all__ = ["CLAIM_MEMORY", "HANDSHAKE_MEMORY", "MemoryStore"]
 
 HANDSHAKE_MEMORY = 600.0
 """Seconds: what the documentation gives a handshake from its first request to its last."""
+CLAIM_MEMORY = 600.0
+"""Seconds: see :class:`mtproto_bind.CallClaimed`."""
 
 
 class MemoryStore:
-    """Keys, bindings and handshakes under way.
+    """Keys, bindings, handshakes under way and calls that were claimed.
 
-    ``capacity``: keys, and handshakes, held at once. A store that is full takes no new ones and says ``UNAVAILABLE``, so that a
-    flood of new keys drives nobody's key out. Not thread-safe: for the one loop that asks it.
+    ``capacity``: keys, handshakes, and claims, held at once. A store that is full takes no new ones and says ``UNAVAILABLE``, so
+    that a flood of new keys drives nobody's key out. ``permanent``: where the permanent keys are kept, by their ids; None: with
+    the others. Not thread-safe: for the one loop that asks it.
     """
 
-    def __init__(self, *, capacity: int = 1_000_000) -> None:
+    def __init__(self, *, capacity: int = 1_000_000, permanent: MutableMapping[int, StoredKey] | None = None) -> None:
         self._capacity = capacity
+        self._permanent = permanent if permanent is not None else {}
         self._keys: dict[int, StoredKey] = {}
         self._bound: dict[tuple[int, bool], int] = {}
         self._handshakes: dict[tuple[bytes, bytes], bytes] = {}
+        self._claims: dict[tuple[int, int, int], int] = {}
         self._ends: list[tuple[float, int]] = []
         self._handshake_ends: list[tuple[float, bytes, bytes]] = []
+        self._claim_ends: list[tuple[float, tuple[int, int, int]]] = []
 
     def __len__(self) -> int:
-        return len(self._keys)
+        """How many keys there are."""
+        return len(self._keys) + len(self._permanent)
 
     def answer(self, question: Question[Any], now: float) -> Any:
         """See :class:`mtproto_bind_adapters.stores.Store`. Raises ``TypeError`` for a question that no store can answer."""
         self._forget_ended(now)
         match question:
             case KeyNeeded():
-                return self._keys.get(question.key_id)
+                return self._find(question.key_id)
             case KeyOffered():
                 return self._keep(question.record)
             case BindRequested():
@@ -64,6 +72,8 @@ class MemoryStore:
                 return self._handshakes.get((question.nonce, question.server_nonce))
             case HandshakeAdvanced():
                 return self._advance(question, now)
+            case CallClaimed():
+                return self._claim(question, now)
             case _:
                 raise TypeError(f"{type(question).__name__} is no question to a store")
 
@@ -71,38 +81,45 @@ class MemoryStore:
         """The id of the temporary key that is bound to a permanent one."""
         return self._bound.get((permanent_key_id, media))
 
+    def _find(self, key_id: int) -> StoredKey | None:
+        known = self._keys.get(key_id)
+        return known if known is not None else self._permanent.get(key_id)
+
     def _keep(self, record: StoredKey) -> Stored | Unavailable:
         key_id = record.key.id
-        if key_id in self._keys:
+        known = self._find(key_id)
+        if known is not None:
             # The question may be asked again for the same record, on a new stream: that is no collision.
-            return Stored.KEPT if self._keys[key_id] == record else Stored.TAKEN
-        if len(self._keys) >= self._capacity:
+            return Stored.KEPT if evolve(known, bound_to=None) == record else Stored.TAKEN
+        if len(self) >= self._capacity:
             return UNAVAILABLE
-        self._keys[key_id] = record
-        if record.expires_at is not None:
+        if record.expires_at is None:
+            self._permanent[key_id] = record
+        else:
+            self._keys[key_id] = record
             heapq.heappush(self._ends, (record.expires_at, key_id))
         return Stored.KEPT
 
     def _bind(self, request: BindRequested) -> Binding:
         """Frees the temporary key that was bound before and binds this one; nobody can see one without the other."""
         temporary = self._keys.get(request.temporary_key_id)
-        permanent = self._keys.get(request.permanent_key_id)
-        if temporary is None or permanent is None or permanent.kind is not KeyKind.PERMANENT:
+        if temporary is None or request.permanent_key_id not in self._permanent:
             return Binding.REFUSED
         slot = (request.permanent_key_id, temporary.media)
         before = self._bound.get(slot)
         if before is not None:
             self._keys[before] = evolve(self._keys[before], bound_to=None)
+        if temporary.bound_to is not None:
+            self._bound.pop((temporary.bound_to, temporary.media), None)
         self._bound[slot] = request.temporary_key_id
         self._keys[request.temporary_key_id] = evolve(temporary, bound_to=request.permanent_key_id)
         return Binding.MADE
 
     def _destroy(self, permanent_key_id: int) -> Destruction:
         """Forgets a permanent key, and what is bound to it, in one step."""
-        permanent = self._keys.get(permanent_key_id)
-        if permanent is None or permanent.kind is not KeyKind.PERMANENT:
+        if permanent_key_id not in self._permanent:
             return Destruction.NONE
-        del self._keys[permanent_key_id]
+        del self._permanent[permanent_key_id]
         for media in (False, True):
             temporary_key_id = self._bound.pop((permanent_key_id, media), None)
             if temporary_key_id is not None:
@@ -126,6 +143,14 @@ class MemoryStore:
         self._handshakes[name] = question.after
         return True
 
+    def _claim(self, question: CallClaimed, now: float) -> bool | Unavailable:
+        call = (question.key_id, question.session_id, question.msg_id)
+        if call not in self._claims:
+            if len(self._claims) >= self._capacity:
+                return UNAVAILABLE
+            heapq.heappush(self._claim_ends, (now + CLAIM_MEMORY, call))
+        return self._claims.setdefault(call, question.claimant) == question.claimant
+
     def _forget_ended(self, now: float) -> None:
         while self._ends and self._ends[0][0] <= now:
             _, key_id = heapq.heappop(self._ends)
@@ -135,3 +160,5 @@ class MemoryStore:
         while self._handshake_ends and self._handshake_ends[0][0] <= now:
             _, nonce, server_nonce = heapq.heappop(self._handshake_ends)
             self._handshakes.pop((nonce, server_nonce), None)
+        while self._claim_ends and self._claim_ends[0][0] <= now:
+            del self._claims[heapq.heappop(self._claim_ends)[1]]

@@ -7,11 +7,13 @@ import selectors
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from mtproto_bind import NEED_DATA, Computation, ConnectionClosed, Event, Question, ServerConnection, TransportEnded
 
 from ..carrier import Carrier
 from ..stores import Store
+from .late import LATER
 
 __all__ = ["Served"]
 
@@ -32,6 +34,7 @@ A stream that is closed while bytes of the client wait to be read is reset, and 
 class Served:
     """Reads, answers and writes one stream. Not blocking; whoever owns it looks at :attr:`interest` and :attr:`deadline`.
 
+    ``store`` may say :data:`~mtproto_bind_adapters.sync.late.LATER`: then whoever has the answer says :meth:`answer`.
     ``carrier``: what the stream lies in, if anything; it must be open at ``opens_by``, in unix seconds.
     """
 
@@ -77,6 +80,18 @@ class Served:
         """The stream is ready for ``mask``."""
         if mask & selectors.EVENT_READ:
             self._read(now)
+        self._act(now)
+
+    def abandon(self, now: float) -> None:
+        """Without another word: what its sessions and questions hold is free for another stream."""
+        self.connection.close(now)
+        while self.connection.next_event() is not NEED_DATA:
+            pass
+        self.ended = True
+
+    def answer(self, question: Question[Any], value: Any, now: float) -> None:
+        """The store has answered. Late or withdrawn: ignored."""
+        self.connection.answer(question, value, now)
         self._act(now)
 
     def handle_timeout(self, now: float) -> None:
@@ -158,7 +173,8 @@ class Served:
                 case Computation():
                     connection.answer(event, event.run(), now)
                 case Question():
-                    connection.answer(event, self._store.answer(event, now), now)
+                    if (value := self._store.answer(event, now)) is not LATER:
+                        connection.answer(event, value, now)
                 case TransportEnded() | ConnectionClosed():
                     self._on_event(connection, event, now)
                     return True

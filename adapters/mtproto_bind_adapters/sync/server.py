@@ -17,6 +17,7 @@ from mtproto_bind import Event, Server, ServerConnection, ServerTransport, Trans
 from ..carrier import Carrier
 from ..clock import Clock
 from ..stores import Store
+from .late import AskedFor, LateAnswers, LateStore
 from .served import Served
 
 __all__ = ["SyncServer"]
@@ -41,7 +42,8 @@ class SyncServer:
     ``store`` answers the questions of the connections. ``on_event`` is given every other event with the connection it came from
     (``CallReceived`` wants an answer: ``connection.send_result``), and the time. What it raises ends that client alone, and is
     logged. ``transport``: what is spoken; None: whatever a client begins with. Of more than ``max_clients`` the rest wait to be
-    accepted.
+    accepted. ``store_threads``: 0: the store is asked in the loop, and all clients wait with the one who asks; more: in so many
+    threads, for a store that is slow. With more than one it has to be thread-safe.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class SyncServer:
         on_event: Callable[[ServerConnection, Event, float], None],
         transport: ServerTransport | None = None,
         max_clients: int = 1000,
+        store_threads: int = 0,
     ) -> None:
         self.server = server
         self.now = Clock().now
@@ -68,6 +71,7 @@ class SyncServer:
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ, self._wake)
+        self._late: LateAnswers[Served] | None = LateAnswers(store, store_threads, self._poke) if store_threads else None
 
     def __enter__(self) -> Self:
         return self
@@ -76,15 +80,22 @@ class SyncServer:
         self.close()
 
     def listen(
-        self, host: str, port: int, *, carrier: Callable[[], Carrier] | None = None, transport: ServerTransport | None = None
+        self,
+        host: str,
+        port: int,
+        *,
+        carrier: Callable[[], Carrier] | None = None,
+        transport: ServerTransport | None = None,
+        reuse_port: bool = False,
     ) -> tuple[str, int]:
         """Listens on one more address; port 0 picks a free one. Returns the address. Raises ``OSError``.
 
         ``carrier`` makes what each client's stream lies in, for example a ``ServerCarrier``; then, where no ``transport`` is
-        given, only obfuscated streams are taken. ``transport``: instead of what the server was made with.
+        given, only obfuscated streams are taken. ``transport``: instead of what the server was made with. ``reuse_port``: other
+        processes may listen there too, and the kernel spreads the streams (Linux).
         """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=reuse_port)
         listener.setblocking(False)
         self._pause_accepting()
         default = self._manner.transport if carrier is None else Transport.detect(obfuscated_only=True)
@@ -102,15 +113,15 @@ class SyncServer:
     def stop(self) -> None:
         """Ends :meth:`run`. May be called from another thread and from a signal handler."""
         self._stopping = True
-        # A full pipe is no failure: then the loop is about to wake up anyway.
-        with suppress(BlockingIOError):
-            self._waker.send(b"\0")
+        self._poke()
 
     def close(self) -> None:
         """Closes every stream and listener."""
         for client in tuple(self._clients.values()):
-            client.ended = True
+            client.abandon(self.now())
             self._watch(client)
+        if self._late is not None:
+            self._late.close()
         for end in (*self._listeners, self._waker, self._woken):
             end.close()
         self._selector.close()
@@ -122,6 +133,7 @@ class SyncServer:
         now = self.now()
         if is_due(self.server.next_deadline(), now):
             self.server.handle_timeout(now)
+        self._take_late_answers(now)
         for client in [client for client in self._clients.values() if is_due(client.deadline, now)]:
             self._turn(client, partial(client.handle_timeout, now))
         self._accept_if_there_is_room()
@@ -147,7 +159,7 @@ class SyncServer:
             action()
         except Exception:
             logger.exception("a client is dropped: the owner's code failed")
-            client.ended = True
+            client.abandon(self.now())
         self._watch(client)
 
     def _watch(self, client: Served) -> None:
@@ -179,7 +191,10 @@ class SyncServer:
         connection = self.server.accept(manner.transport, address[0], now)
         carrier = None if manner.carrier is None else manner.carrier()
         opens_by = None if carrier is None else now + OPENING
-        client = Served(stream, connection, self._store, self._on_event, carrier=carrier, opens_by=opens_by)
+        late = None if self._late is None else LateStore(self._late)
+        client = Served(stream, connection, late or self._store, self._on_event, carrier=carrier, opens_by=opens_by)
+        if late is not None:
+            late.client = client
         self._clients[connection] = client
         self._serve(client, 0)
 
@@ -199,6 +214,21 @@ class SyncServer:
             self._accepting = False
             for listener in self._listeners:
                 self._selector.unregister(listener)
+
+    def _take_late_answers(self, now: float) -> None:
+        while self._late is not None and (late := self._late.take()) is not None:
+            self._turn(late.client, partial(self._hand_over, late, now))
+
+    @staticmethod
+    def _hand_over(late: AskedFor[Served], now: float) -> None:
+        # what the store raised is raised here, as where it is asked in the loop
+        late.client.answer(late.question, late.outcome.result(), now)
+
+    def _poke(self) -> None:
+        """Wakes the loop; from any thread."""
+        # A full pipe is no failure: then the loop is about to wake up anyway. A closed one has no loop.
+        with suppress(OSError):
+            self._waker.send(b"\0")
 
     def _wake(self, _mask: int) -> None:
         self._woken.recv(4096)

@@ -16,7 +16,7 @@ from .endpoints import endpoint
 
 with needs("websocket"):
     from .blocking import WebSocketSocket, dial_websocket
-    from .protocol import PATHS, ClientCarrier, ServerCarrier
+    from .protocol import PATHS, ClientCarrier, ServerCarrier, shown
     from .stream import WebSocketListener, WebSocketStream, connect_websocket
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "connect_websocket",
     "dial_websocket",
     "endpoint",
+    "shown",
 ]
 
 WEBSOCKET_TRANSPORT: Final = Transport(Framing.INTERMEDIATE, obfuscated=True)

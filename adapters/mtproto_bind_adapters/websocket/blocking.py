@@ -9,8 +9,7 @@ from contextlib import suppress
 from typing import Final
 
 from ..carrier import Carrier, CarrierError
-from ..sync.dialing import dial
-from .protocol import ClientCarrier, parse_url
+from .protocol import ClientCarrier, parse_url, shown
 
 __all__ = ["WebSocketSocket", "dial_websocket"]
 
@@ -145,24 +144,55 @@ class WebSocketSocket:
 def dial_websocket(url: str, *, timeout: float = 10.0, ssl_context: ssl.SSLContext | None = None) -> WebSocketSocket:
     """A WebSocket to ``url``: ``ws://``, or ``wss://`` with a certificate for its host. It wants an obfuscated transport.
 
-    ``timeout``: seconds for each address of the host, for TLS and for the handshake. ``ssl_context``: None for the system's
-    authorities. Raises ``OSError`` (:class:`CarrierError`, ``ssl.SSLError``) where there is none, and ``ValueError`` for what is
-    no such URL.
+    ``timeout``: seconds for all of it, but for looking up the name, which takes its own time. ``ssl_context``: None for the
+    system's authorities. Raises ``OSError`` (``TimeoutError``, :class:`CarrierError`, ``ssl.SSLError``) where there is none, and
+    ``ValueError`` for what is no such URL.
     """
     to = parse_url(url)
     carrier = ClientCarrier(url)
     if ssl_context is not None and not to.secure:
-        raise ValueError(f"{url} is spoken without TLS: say wss://, or give no ssl_context")
-    stream = dial(to.host, to.port, timeout=timeout)
+        raise ValueError(f"{shown(url)} is spoken without TLS: say wss://, or give no ssl_context")
+    until = time.monotonic() + timeout
     try:
-        if to.secure:
-            stream = (ssl_context or ssl.create_default_context()).wrap_socket(stream, server_hostname=to.host)
-        opened = WebSocketSocket(stream, carrier)
-        opened.open()
+        stream = connected(to.host, to.port, until)
+        try:
+            if to.secure:
+                stream.settimeout(left(until))
+                stream = (ssl_context or ssl.create_default_context()).wrap_socket(stream, server_hostname=to.host)
+            stream.settimeout(left(until))
+            opened = WebSocketSocket(stream, carrier)
+            opened.open()
+        except BaseException:
+            stream.close()
+            raise
     except TimeoutError:
-        stream.close()
-        raise TimeoutError(f"no WebSocket at {url} in {timeout} s") from None
-    except BaseException:
-        stream.close()
-        raise
+        raise TimeoutError(f"no WebSocket at {shown(url)} in {timeout:g} s") from None
+    opened.settimeout(timeout)
     return opened
+
+
+def connected(host: str, port: int, until: float) -> socket.socket:
+    """A TCP stream to the first address of ``host`` that answers. Raises ``OSError``: of several that fail, that of the first."""
+    errors: list[OSError] = []
+    for family, kind, number, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        stream = socket.socket(family, kind, number)
+        try:
+            stream.settimeout(left(until))
+            stream.connect(address)
+            # requests are small, and each waits for the answer to the one before
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except BaseException as error:
+            stream.close()
+            if not isinstance(error, OSError):
+                raise
+            errors.append(error)
+        else:
+            return stream
+    raise errors[0]
+
+
+def left(until: float) -> float:
+    """Seconds until then, on the monotonic clock. ``TimeoutError`` where it is over."""
+    if (seconds := until - time.monotonic()) <= 0:
+        raise TimeoutError("timed out")
+    return seconds

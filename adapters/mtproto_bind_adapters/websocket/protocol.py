@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import urlsplit
 
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
@@ -22,7 +23,7 @@ from websockets.uri import WebSocketURI, parse_uri
 
 from ..carrier import CarrierError
 
-__all__ = ["MESSAGE_CEILING", "PATHS", "ClientCarrier", "ServerCarrier", "parse_url"]
+__all__ = ["MESSAGE_CEILING", "PATHS", "ClientCarrier", "ServerCarrier", "parse_url", "shown"]
 
 PATHS: Final = frozenset({"/apiws", "/apiws_test"})
 """Where Telegram's servers speak WebSocket: production and test."""
@@ -44,7 +45,24 @@ def parse_url(url: str) -> WebSocketURI:
     try:
         return parse_uri(url)
     except (InvalidURI, ValueError) as error:
-        raise ValueError(f"a URL like wss://host/apiws or ws://host:port/apiws is needed: {error}") from None
+        # its text has the URL in it, or a part, and that may be a password
+        why = error.msg if isinstance(error, InvalidURI) else "host and port cannot be told"
+    raise ValueError(f"a URL like wss://host/apiws or ws://host:port/apiws is needed, came {shown(url)}: {why}")
+
+
+def shown(url: str) -> str:
+    """``url`` for people and logs: scheme, host, port and path only, for the rest may be secret. Raises nothing."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host:
+        return "something that is no URL"
+    if "@" in parts.path + parts.query + parts.fragment:
+        # where a password has a sign that means something in URLs, a part of it is taken for the host
+        return f"{parts.scheme}://..."
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{'' if port is None else f':{port}'}{parts.path}"
 
 
 class _Client(ClientProtocol):

@@ -15,7 +15,7 @@ from anyio.lowlevel import checkpoint
 from websockets.uri import WebSocketURI
 
 from ..carrier import Carrier, CarrierError
-from .protocol import PATHS, ClientCarrier, ServerCarrier, parse_url
+from .protocol import PATHS, ClientCarrier, ServerCarrier, parse_url, shown
 
 __all__ = ["WebSocketListener", "WebSocketStream", "connect_websocket"]
 
@@ -185,11 +185,13 @@ class WebSocketStream(ByteStream):
 class WebSocketListener(Listener[WebSocketStream]):
     """Takes WebSockets at ``paths`` on what ``listener`` accepts, each within ``handshake_timeout`` seconds.
 
-    Who does not manage is refused, and logged. For ``wss``, ``listener`` is a ``TLSListener``.
+    Who does not manage is refused, and logged. For ``wss``, ``listener`` is a ``TLSListener``. Nothing limits here how many may
+    try at once: ``AnyioServer`` does, for it opens them itself.
     """
 
     def __init__(self, listener: Listener[Any], *, paths: Collection[str] = PATHS, handshake_timeout: float = 10.0) -> None:
-        self._listener = listener
+        self.listener = listener
+        """The one below."""
         self._paths = paths
         self._handshake_timeout = handshake_timeout
 
@@ -197,21 +199,22 @@ class WebSocketListener(Listener[WebSocketStream]):
         """Calls ``handler`` with every WebSocket that has been opened, in a task of its own."""
 
         async def handle(stream: AnyByteStream) -> None:
-            if opened := await self._open(stream):
+            if opened := await self.open_on(stream):
                 await handler(opened)
 
-        await self._listener.serve(handle, task_group)
+        await self.listener.serve(handle, task_group)
 
     async def aclose(self) -> None:
         """Accepts no more."""
-        await self._listener.aclose()
+        await self.listener.aclose()
 
     @property
     def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
         """Those of the listener below."""
-        return self._listener.extra_attributes
+        return self.listener.extra_attributes
 
-    async def _open(self, stream: AnyByteStream) -> WebSocketStream | None:
+    async def open_on(self, stream: AnyByteStream) -> WebSocketStream | None:
+        """The WebSocket on ``stream``. None: its client is refused, and ``stream`` is closed."""
         try:
             with anyio.fail_after(self._handshake_timeout):
                 return await WebSocketStream.wrap(stream, ServerCarrier(paths=self._paths))
@@ -230,12 +233,12 @@ async def connect_websocket(url: str, *, ssl_context: SSLContext | None = None, 
     """
     to = parse_url(url)
     if ssl_context is not None and not to.secure:
-        raise ValueError(f"{url} is spoken without TLS: say wss://, or give no ssl_context")
+        raise ValueError(f"{shown(url)} is spoken without TLS: say wss://, or give no ssl_context")
     try:
         with anyio.fail_after(timeout):
             return await WebSocketStream.wrap(await connect(to, ssl_context), ClientCarrier(url))
     except TimeoutError:
-        raise TimeoutError(f"no WebSocket at {url} in {timeout} s") from None
+        raise TimeoutError(f"no WebSocket at {shown(url)} in {timeout} s") from None
 
 
 async def connect(to: WebSocketURI, ssl_context: SSLContext | None) -> AnyByteStream:

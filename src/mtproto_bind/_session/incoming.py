@@ -25,6 +25,8 @@ class Received:
     msg_id: int
     seq_no: int
     body: bytes = field(repr=False)
+    contained: bool = field(default=False, eq=False)
+    """It came in a container, as what is sent again does."""
 
     @property
     def content_related(self) -> bool:
@@ -56,7 +58,7 @@ def unroll(opened: Opened, limits: Limits) -> Unrolled:
     for message in held:
         require(constructor_id(message.body) != CONTAINER_ID, Check.CONTAINER_NESTED)
         require(message.msg_id < opened.msg_id, Check.CONTAINER_IDS)
-    messages = tuple(Received(msg_id=one.msg_id, seq_no=one.seqno, body=one.body) for one in held)
+    messages = tuple(Received(msg_id=one.msg_id, seq_no=one.seqno, body=one.body, contained=True) for one in held)
     return Unrolled(msg_id=opened.msg_id, seq_no=opened.seq_no, is_container=True, messages=messages)
 
 

@@ -16,6 +16,7 @@ from .._questions import (
     NEED_DATA,
     Binding,
     BindRequested,
+    CallClaimed,
     Computation,
     Destruction,
     DestructionRequested,
@@ -47,6 +48,7 @@ class Owner:
         self.keys: dict[int, StoredKey] = {}
         self.bindings: dict[tuple[int, bool], int] = {}
         self.handshakes: dict[tuple[bytes, bytes], bytes] = {}
+        self.claims: dict[tuple[int, int, int], int] = {}
         self.ran: list[bytes] = []
         self.handle_call = handle_call
 
@@ -67,6 +69,9 @@ class Owner:
                 return self.handshakes.get((question.nonce, question.server_nonce))
             case HandshakeAdvanced():
                 return self._advance(question)
+            case CallClaimed():
+                call = (question.key_id, question.session_id, question.msg_id)
+                return self.claims.setdefault(call, question.claimant) == question.claimant
             case _:
                 raise TypeError(f"a server asks no {type(question).__name__}")
 

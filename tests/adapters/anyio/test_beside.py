@@ -8,17 +8,19 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
+from attrs import define
 
 from kit.loops import cheap_client, cheap_server, linked, serving
 from kit.serving import QUERY, turn_around
 from mtproto_bind import (
-    ClientConfig,
+    ClientConnection,
     ConnectionClosed,
     DataCenter,
     Event,
     Goal,
     KeyBound,
     LocalProtocolError,
+    PendingKey,
     PermanentKeyCreated,
     PermanentKeyRequired,
     PermanentKeySuspected,
@@ -29,8 +31,9 @@ from mtproto_bind import (
     Verdict,
 )
 from mtproto_bind_adapters.anyio import tcp
-from mtproto_bind_adapters.anyio.beside import Beside, one_at_a_time
+from mtproto_bind_adapters.anyio.beside import Beside, can_be_parted
 from mtproto_bind_adapters.anyio.client import Client
+from mtproto_bind_adapters.anyio.telling import Telling
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("tidy")]
 
@@ -74,6 +77,18 @@ async def test_the_key_is_saved_before_it_is_used_and_nothing_is_told_beside_som
         await link.bound()
     assert [word.split()[1] for word in told] == ["begins", "ends"] * (len(told) // 2)
     assert told.index("PermanentKeyCreated ends") < told.index("KeyBound begins")
+
+
+async def test_a_key_that_was_to_come_from_the_owner_is_made_here() -> None:
+    def owner(question: Question[Any]) -> Any:
+        raise NotImplementedError
+
+    config = cheap_client(permanent_key=PendingKey())
+    async with serving() as (_, address), linked(address, config, side_by_side=True, owner=owner) as link:
+        assert await link.call(QUERY) == QUERY[::-1]
+    assert can_be_parted(config)
+    assert can_be_parted(cheap_client())
+    assert not can_be_parted(cheap_client(goal=Goal.TEMPORARY_KEY))
 
 
 @pytest.mark.parametrize("changes", [{"goal": Goal.PERMANENT_KEY}, {"goal": Goal.TEMPORARY_KEY}])
@@ -124,28 +139,39 @@ async def test_what_the_owner_does_wrong_with_the_key_comes_out() -> None:
                 await link.bound()
 
 
-async def test_a_key_that_was_given_up_is_made_anew() -> None:
+@define
+class Asking:
+    """Stands in for the connection that waits for the key."""
+
+    open_questions: tuple[Question[Any], ...]
+
+
+async def test_a_key_that_was_given_up_is_made_anew_and_one_that_came_too_late_is_not() -> None:
     made: list[Event] = []
+    early, first, second = [PermanentKeyRequired(number=number) for number in (1, 2, 3)]
     async with serving() as (loop, address):
         carry = partial(Client, dial=tcp(*address), transport=None, retry=Retry())
-        beside = Beside(cheap_client(), carry, made.append, None)  # type: ignore[arg-type]
+        beside = Beside(cheap_client(), carry, Telling(made.append), None)
+        # nobody waits any more for the answer to the first question
+        beside.connection = Asking((first, second))  # type: ignore[assignment]
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(beside.make)
-            first = await beside.answer_to(PermanentKeyRequired(number=1))
-        second = await beside.answer_to(PermanentKeyRequired(number=2))
-        assert first.key.id != second.key.id
-        assert [event.key for event in made if isinstance(event, PermanentKeyCreated)] == [first, second]
+            key = await beside.answer_to(early)
+        assert await beside.answer_to(first) is key
+        another = await beside.answer_to(second)
+        assert another.key.id != key.key.id
+        assert [event.key for event in made if isinstance(event, PermanentKeyCreated)] == [key, another]
         while loop.clients:
             await anyio.lowlevel.checkpoint()
 
 
 async def test_questions_that_are_not_about_the_key_are_for_the_owner() -> None:
-    def never(_config: ClientConfig, **_settings: Any) -> Any:
+    def never(_connection: ClientConnection, **_settings: Any) -> Any:
         raise NotImplementedError
 
     question = PermanentKeySuspected(number=1, permanent_key_id=1, verdict=None)  # type: ignore[arg-type]
-    beside = Beside(cheap_client(), never, one_at_a_time(None), lambda question: Verdict.KEEP)
+    beside = Beside(cheap_client(), never, Telling(None), lambda question: Verdict.KEEP)
     assert await beside.answer_to(question) is Verdict.KEEP
     with pytest.raises(LocalProtocolError, match="give owner="):
-        await Beside(cheap_client(), never, one_at_a_time(None), None).answer_to(question)
+        await Beside(cheap_client(), never, Telling(None), None).answer_to(question)
     assert isinstance(PermanentKeyRequired(number=1), Question)

@@ -121,7 +121,7 @@ async def test_the_time_for_the_next_stream_is_kept() -> None:
             await dialler.streams[0].aclose()
             await ended.wait()
             with pytest.raises(CallUnanswered) as failed:
-                await link.call(QUERY, give_up_after=0.001)
+                await link.call(QUERY, timeout=0.001)
             assert isinstance(failed.value.reason, NotRun)
         assert len(dialler.streams) == 1
 
@@ -230,6 +230,25 @@ async def test_what_ends_the_connection_is_raised_where_somebody_waits() -> None
         await anyio.lowlevel.checkpoint()
 
 
+async def test_each_of_those_who_wait_is_told_by_an_error_of_its_own() -> None:
+    told: list[Exception] = []
+
+    async def wait(question: Callable[[], Awaitable[Any]]) -> None:
+        with pytest.raises(TransportErrorReceived) as raised:
+            await question()
+        told.append(raised.value)
+
+    async with serving(config=AT_HOME) as (_, address), linked(address, ELSEWHERE) as link:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(2):
+                tasks.start_soon(wait, link.bound)
+                tasks.start_soon(wait, lambda: anext(link.updates()))
+        for question in (link.bound, lambda: link.call(QUERY), lambda: anext(link.updates())):
+            await wait(question)
+        assert len({id(error) for error in told}) == len(told) == 7
+        assert {id(error.__cause__) for error in told} == {id(link._client.board.end)}
+
+
 async def test_those_who_wait_for_updates_are_told_too() -> None:
     async with serving(config=AT_HOME) as (_, address), linked(address, ELSEWHERE) as link:
         with pytest.raises(TransportErrorReceived):
@@ -257,13 +276,14 @@ async def test_the_error_itself_may_be_met_before_the_block_is_cancelled() -> No
         with anyio.CancelScope(shield=True):
             while not link._client.unheard:
                 await anyio.lowlevel.checkpoint()
-            link.begin(QUERY)
+            link.submit(QUERY)
 
     async with serving(config=AT_HOME) as (_, address):
         with pytest.raises(TransportErrorReceived) as raised:
             async with linked(address, ELSEWHERE) as link:
                 await wait_too_long(link)
-        assert raised.value.__cause__ is None
+        # what was raised in the block is an error of its own
+        assert isinstance(raised.value.__cause__, TransportErrorReceived)
 
 
 def stumble(event: Event) -> None:
@@ -318,13 +338,36 @@ async def test_the_owner_answers_in_a_task_of_its_own() -> None:
             return keys[0].key
 
         config = cheap_client(b"other", permanent_key=PendingKey())
-        async with linked(address, config, owner=owner) as link:
+        told: list[Event] = []
+        async with linked(address, config, owner=owner, on_event=told.append) as link:
             bound = await link.bound()
         assert bound.permanent_key_id == keys[0].key.key.id
         assert [type(question) for question in asked] == [PermanentKeyRequired]
+        # and told of, before
+        assert [type(event) for event in told] == [TemporaryKeyCreated, PermanentKeyRequired, KeyBound, ConnectionClosed]
         # one that knows the answer at once
         async with linked(address, config, owner=lambda question: keys[0].key) as link:
             assert (await link.bound()).permanent_key_id == bound.permanent_key_id
+
+
+async def test_a_question_that_has_lost_its_point_when_it_was_told_is_not_asked() -> None:
+    links: list[Link] = []
+    begun = anyio.Event()
+
+    async def on_event(event: Event) -> None:
+        if isinstance(event, PermanentKeyRequired):
+            await begun.wait()
+            await links[0].aclose()
+
+    def owner(question: Question[Any]) -> Any:
+        raise NotImplementedError
+
+    config = cheap_client(permanent_key=PendingKey())
+    async with serving() as (_, address), linked(address, config, owner=owner, on_event=on_event) as link:
+        links.append(link)
+        begun.set()
+        with pytest.raises(LocalProtocolError, match="the connection is closed"):
+            await link.bound()
 
 
 async def test_an_answer_that_is_none_ends_the_link() -> None:

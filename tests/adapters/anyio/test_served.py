@@ -10,14 +10,16 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
+from anyio.abc import SocketAttribute, TaskGroup
 from attrs import define, field
 
 from kit.byte_streams import ScriptedStream
 from kit.loops import cheap_client, cheap_server, linked, serving
-from kit.serving import QUERY, turn_around
+from kit.serving import PATIENCE, QUERY, turn_around
 from mtproto_bind import (
     NEED_DATA,
     UNAVAILABLE,
+    CallAnswered,
     CallReceived,
     ClientConnection,
     Computation,
@@ -26,11 +28,13 @@ from mtproto_bind import (
     KeyBound,
     KeyOffered,
     Question,
+    Retry,
     Server,
     ServerConnection,
     Timeouts,
     Transport,
 )
+from mtproto_bind_adapters.anyio import AnyioServer
 from mtproto_bind_adapters.anyio import served as module
 from mtproto_bind_adapters.anyio.pump import one_a_core
 from mtproto_bind_adapters.anyio.served import Served
@@ -50,6 +54,7 @@ class Ends:
     served: Served
     told: list[Event]
     client: ClientConnection
+    tasks: TaskGroup
     heard: list[Event] = field(factory=list)
 
     async def turn(self) -> None:
@@ -69,6 +74,18 @@ class Ends:
     async def bind(self) -> None:
         while not any(isinstance(event, KeyBound) for event in self.heard):
             await self.turn()
+
+    async def bind_and_stall(self) -> None:
+        """Until the server writes the answer to a call, which is not taken."""
+        await self.bind()
+        await anyio.wait_all_tasks_blocked()
+        self.stream.stall()
+        self.client.call(QUERY, CLOCK.now())
+        while not self.count_calls():
+            await self.turn()
+
+    def answers(self) -> list[bytes]:
+        return [event.body for event in self.heard if isinstance(event, CallAnswered)]
 
     def count_calls(self) -> int:
         return sum(isinstance(event, CallReceived) for event in self.told)
@@ -92,7 +109,7 @@ async def ends(
     client.transport_opened(Transport(), CLOCK.now())
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(served.run, stream)
-        yield Ends(stream, served, told, client)
+        yield Ends(stream, served, told, client, tasks)
         tasks.cancel_scope.cancel()
     assert stream.closed
 
@@ -159,7 +176,7 @@ async def test_what_the_owner_awaits_that_client_waits_for() -> None:
 
     async with serving(on_event) as (_, address), linked(address) as link, linked(address, cheap_client(b"2")) as other:
         await other.bound()
-        call = link.begin(QUERY)
+        call = link.submit(QUERY)
         while not link.status.calls:
             await anyio.sleep(0.001)
         go_on.set()
@@ -174,7 +191,7 @@ async def test_what_the_owner_does_wrong_costs_one_client(caplog: pytest.LogCapt
 
     async with serving(stumble) as (_, address), linked(address, cheap_client(b"2")) as good, linked(address) as bad:
         await good.bound()
-        call = bad.begin(QUERY)
+        call = bad.submit(QUERY)
         while "the owner's code failed" not in caplog.text:
             await anyio.sleep(0.001)
         call.cancel()
@@ -265,3 +282,94 @@ async def test_a_store_that_does_not_answer_is_not_waited_for_for_ever(monkeypat
         while not both.stream.closed:
             await anyio.sleep(0)
         assert both.told[-1] == ConnectionClosed(error=None)
+
+
+# ---- cancelled
+
+
+async def test_a_result_leaves_though_the_server_was_cancelled_before_it_could() -> None:
+    cancelled: list[anyio.CancelScope] = []
+
+    def on_event(connection: ServerConnection, event: Event, now: float) -> None:
+        turn_around(connection, event, now)
+        if isinstance(event, CallReceived):
+            cancelled.append(both.tasks.cancel_scope)
+            both.tasks.cancel_scope.cancel()
+
+    async with ends(on_event) as both:
+        await both.bind()
+        both.client.call(QUERY, CLOCK.now())
+        with anyio.CancelScope(shield=True):
+            while not both.stream.half_closed:
+                await both.turn()
+            both.stream.end()
+            await both.turn()
+    assert cancelled
+    assert both.answers() == [QUERY[::-1]]
+
+
+async def test_a_result_that_is_being_written_is_not_cut() -> None:
+    async with ends() as both:
+        await both.bind_and_stall()
+        both.tasks.cancel_scope.cancel()
+        with anyio.CancelScope(shield=True):
+            await anyio.wait_all_tasks_blocked()
+            both.stream.taking.set()
+            while not both.stream.half_closed:
+                await both.turn()
+            both.stream.end()
+            await both.turn()
+    assert both.answers() == [QUERY[::-1]]
+
+
+async def test_one_who_does_not_take_it_is_not_waited_for_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CUT_SHORT", 0.01)
+    async with ends() as both:
+        await both.bind_and_stall()
+        both.tasks.cancel_scope.cancel()
+    assert both.answers() == []
+
+
+async def test_where_nothing_is_due_the_stream_is_closed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CUT_SHORT", PATIENCE * 2)
+    async with ends() as both:
+        await both.bind()
+        await anyio.wait_all_tasks_blocked()
+        both.tasks.cancel_scope.cancel()
+    assert not both.stream.half_closed
+
+
+async def test_a_server_that_is_cancelled_lets_all_its_clients_hear_their_answers() -> None:
+    scopes: list[anyio.CancelScope] = []
+    called = anyio.Event()
+    waiting: list[tuple[ServerConnection, CallReceived]] = []
+
+    async def on_event(connection: ServerConnection, event: Event, now: float) -> None:
+        if isinstance(event, CallReceived):
+            waiting.append((connection, event))
+        if len(waiting) == 3:
+            for one, call in waiting:
+                one.send_result(call, call.body[::-1], now)
+            scopes[0].cancel()
+            called.set()
+
+    answers: list[bytes] = []
+    server = AnyioServer(Server(cheap_server()), MemoryStore(), on_event=on_event)
+    retry = Retry(delay=1000.0, ceiling=1000.0)
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
+        address = ("127.0.0.1", listener.extra(SocketAttribute.local_port))
+
+        async def serve() -> None:
+            with anyio.CancelScope() as scope:
+                scopes.append(scope)
+                await server.serve(listener)
+
+        async def call(number: int) -> None:
+            async with linked(address, cheap_client(bytes([number]), retry=retry)) as link:
+                answers.append(await link.call(QUERY * (1 + number), timeout=PATIENCE))
+
+        tasks.start_soon(serve)
+        for number in range(3):
+            tasks.start_soon(call, number)
+        await called.wait()
+    assert sorted(answers) == [(QUERY * number)[::-1] for number in (1, 2, 3)]

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +15,10 @@ import anyio
 import anyio.lowlevel
 import pytest
 from anyio.abc import ByteStream, Listener, SocketAttribute
+from anyio.streams.stapled import MultiListener
 from anyio.streams.tls import TLSListener
 
+from kit import full_house
 from kit.byte_streams import ScriptedStream
 from kit.certificates import tls_contexts
 from kit.loops import cheap_client, cheap_server, linked, serving
@@ -23,6 +29,7 @@ from mtproto_bind_adapters.anyio import server as module
 from mtproto_bind_adapters.anyio.server import peer_of
 from mtproto_bind_adapters.cli.application import Application
 from mtproto_bind_adapters.stores import MemoryStore
+from mtproto_bind_adapters.websocket import WEBSOCKET_TRANSPORT, WebSocketListener, connect_websocket
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("tidy")]
 
@@ -85,7 +92,7 @@ async def test_an_answer_may_come_later() -> None:
             calls.append((connection, event))
 
     async with serving(on_event) as (loop, address), linked(address) as link:
-        begun = link.begin(QUERY)
+        begun = link.submit(QUERY)
         while not calls:
             await anyio.sleep(0.001)
         connection, call = calls[0]
@@ -124,6 +131,34 @@ async def test_beyond_the_limits_streams_are_closed_and_others_served(limit: str
             await link.bound()
 
 
+@pytest.mark.parametrize("limit", ["max_clients", "max_clients_per_peer"])
+@pytest.mark.parametrize("over", ["TLS", "WebSocket", "both"])
+async def test_strangers_count_before_they_have_opened_anything(limit: str, over: str, caplog: pytest.LogCaptureFixture) -> None:
+    tls = None if over == "WebSocket" else tls_contexts().server
+    settings: Any = {limit: 2} if over == "TLS" else {limit: 2, "layer": WebSocketListener}
+    async with serving(tls=tls, **settings) as (loop, address), AsyncExitStack() as stack:
+        silent = [await stack.enter_async_context(await tcp(*address)()) for _ in range(2)]
+        while loop._here < 2:
+            await anyio.lowlevel.checkpoint()
+        for _ in range(20):
+            async with await tcp(*address)() as stream:
+                with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+                    await stream.receive()
+        assert loop.clients == ()
+        assert caplog.text.count("a client is turned away: 2 are here, 2 of them from there") == 20
+        for stream in silent:
+            await stream.aclose()
+        while loop._here:
+            await anyio.lowlevel.checkpoint()
+        assert loop._peers == {}
+        # there is room again
+        url = f"{'ws' if tls is None else 'wss'}://{address[0]}:{address[1]}/apiws"
+        trust = None if tls is None else tls_contexts().client
+        dial = partial(connect_websocket, url, ssl_context=trust) if over != "TLS" else tcp(*address, tls=tls_contexts().client)
+        async with connect(cheap_client(), dial=dial, transport=WEBSOCKET_TRANSPORT) as link:
+            assert await link.call(QUERY) == QUERY[::-1]
+
+
 async def test_a_unix_socket_and_the_short_form(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     async with await anyio.create_unix_listener(path) as listener, anyio.create_task_group() as tasks:
@@ -155,6 +190,23 @@ async def test_several_listeners_share_the_server() -> None:
             assert await link.call(QUERY) == await secure.call(QUERY) == QUERY[::-1]
             assert len(loop.clients) == 2
         tasks.cancel_scope.cancel()
+
+
+async def test_a_listener_of_several_ends_when_all_are_closed() -> None:
+    loop = AnyioServer(Server(cheap_server()), MemoryStore(), on_event=turn_around)
+    both = MultiListener([await anyio.create_tcp_listener(local_host="127.0.0.1") for _ in range(2)])
+    first, second = both.listeners
+    addresses = [("127.0.0.1", listener.extra(SocketAttribute.local_port)) for listener in both.listeners]
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(loop.serve, both)
+        async with linked(addresses[0]) as link:
+            await link.bound()
+            await first.aclose()
+            async with linked(addresses[1], cheap_client(b"2")) as other:
+                assert await link.call(QUERY) == await other.call(QUERY) == QUERY[::-1]
+            await second.aclose()
+            while loop.clients:
+                await anyio.lowlevel.checkpoint()
 
 
 async def test_a_closed_listener_ends_the_serving() -> None:
@@ -195,14 +247,54 @@ async def test_where_no_file_is_left_the_loop_waits_a_while(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "BREATH", 0.001)
-    full = OSError(errno.EMFILE, "Too many open files")
-    listener = FailingListener(full, ExceptionGroup("of several", [full]), OSError(errno.ECONNABORTED, "gone"))
+    full, gone = OSError(errno.EMFILE, "Too many open files"), OSError(errno.ECONNABORTED, "gone")
+    errors = [
+        full,
+        as_on_trio(full),
+        ExceptionGroup("of one", [full]),
+        ExceptionGroup("of two", [full, OSError(errno.ENFILE, "Too many open files")]),
+        ExceptionGroup("of two", [ExceptionGroup("inside", [as_on_trio(full), gone]), anyio.ClosedResourceError()]),
+        gone,
+        as_on_trio(gone),
+    ]
+    listener = FailingListener(*errors)
     await AnyioServer(Server(cheap_server()), MemoryStore(), on_event=turn_around).serve(listener)
     assert listener.served.is_set()
-    assert caplog.text.count("no room is left for another client") == 2
+    assert caplog.text.count("no room is left for another client: [Errno 24] Too many open files") == 5
 
 
-@pytest.mark.parametrize("error", [OSError(errno.EBADF, "bad"), ZeroDivisionError()], ids=["file", "other"])
+def as_on_trio(error: OSError) -> Exception:
+    wrapped = anyio.BrokenResourceError()
+    wrapped.__cause__ = error
+    return wrapped
+
+
+async def test_two_sockets_that_fail_together_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BREATH", 0.001)
+    two = [FailingListener(OSError(errno.EMFILE, "Too many open files")) for _ in range(2)]
+    await AnyioServer(Server(cheap_server()), MemoryStore(), on_event=turn_around).serve(MultiListener(two))
+    assert all(listener.served.is_set() for listener in two)
+
+
+@pytest.mark.parametrize("closed", [anyio.ClosedResourceError(), ExceptionGroup("two", [anyio.ClosedResourceError()] * 2)])
+async def test_a_listener_that_is_closed_is_served_no_more(closed: Exception) -> None:
+    listener = FailingListener(closed)
+    await AnyioServer(Server(cheap_server()), MemoryStore(), on_event=turn_around).serve(listener)
+    assert not listener.served.is_set()
+
+
+async def test_a_process_without_files_serves_on_when_there_are_some(anyio_backend: str) -> None:
+    # its limit is that of a process, so it needs one of its own
+    command = [sys.executable, "-W", "error", full_house.__file__, anyio_backend]
+    done = await anyio.to_thread.run_sync(partial(subprocess.run, command, capture_output=True, text=True, check=False))
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == ["no room is left for another client: [Errno 24] Too many open files"] * 4 + ["2 clients"]
+
+
+BAD = OSError(errno.EBADF, "bad")
+
+
+@pytest.mark.parametrize("error", [BAD, as_on_trio(BAD), anyio.BrokenResourceError(), ZeroDivisionError()])
 async def test_what_else_a_listener_raises_comes_out(error: Exception) -> None:
     with pytest.raises(type(error)) as raised:
         await serve(Server(cheap_server()), MemoryStore(), FailingListener(error), on_event=turn_around)

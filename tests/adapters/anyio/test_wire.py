@@ -197,3 +197,24 @@ async def test_closing_that_is_cancelled_closes_all_the_same() -> None:
             scope.cancel()
             await rig.wire.close(b"last", 60.0)
         assert rig.stream.closed == 1
+
+
+async def test_one_that_is_shielded_goes_on_until_it_is_closed() -> None:
+    stream = ScriptedStream()
+    stream.stall()
+    async with anyio.create_task_group() as tasks:
+        wire = Wire(stream, tasks, lambda: None, shield=True)
+        wire.write(b"data")
+        wire.read()
+        await anyio.wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
+        with anyio.CancelScope(shield=True):
+            await anyio.wait_all_tasks_blocked()
+            assert wire.writing
+            stream.taking.set()
+            stream.arrive(b"answer")
+            await anyio.wait_all_tasks_blocked()
+            assert (wire.writing, wire.take(), stream.written) == (False, b"answer", [b"data"])
+            wire.read()
+            await wire.close(b"last", 1.0)
+    assert stream.written == [b"data", b"last"]

@@ -54,6 +54,7 @@ def test_serve_knows_its_key_by_two_names(name: str) -> None:
     assert options.private_key == [Path("k.pem")]
     assert options.listen == ("127.0.0.1", 0)
     assert (options.store, options.secret, options.websocket) == ("memory", None, None)
+    assert (options.permanent_store, options.reuse_port) == (None, False)
 
 
 def test_serve_takes_websockets_and_secrets_too() -> None:

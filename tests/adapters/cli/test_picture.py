@@ -9,7 +9,9 @@ import sys
 from io import StringIO
 
 import pytest
+from attrs import evolve
 from rich.console import Console
+from rich.text import Text
 
 from kit.commands import PROGRAM
 from mtproto_bind_adapters.cli.picture import RichPicture
@@ -62,6 +64,27 @@ def test_the_end_is_a_box(width: int) -> None:
     ]
 
 
+def test_the_last_line_says_what_each_waits_for_until_it_has_come() -> None:
+    picture = RichPicture(Console(file=StringIO(), width=90))
+
+    def last(step: Step) -> str:
+        picture.show(step)
+        line = picture._last_line()
+        return line.plain if isinstance(line, Text) else str(line.text)
+
+    with picture:
+        sent, got = STEPS[0], STEPS[1]
+        assert last(sent) == "waiting: client for the answer to req_pq_multi"
+        both = "waiting: client for the answer to req_pq_multi, keys for the answer to req_pq_multi"
+        assert last(evolve(sent, who="keys")) == both
+        assert last(evolve(got, text="bytes, while resPQ is awaited")) == both
+        assert last(got) == "waiting: client for the answer to req_pq_multi"
+        assert last(evolve(got, who="client")) == last(evolve(sent, text="sealed messages")) == ""
+        assert last(sent) != ""
+        picture.sum_up({})
+        assert str(picture._last_line()) == ""
+
+
 def on_a_terminal(command: list[str], **environment: str) -> str:
     """What ``command`` writes to a terminal of 100 columns."""
     ours, theirs = pty.openpty()
@@ -83,7 +106,7 @@ def on_a_terminal(command: list[str], **environment: str) -> str:
 def test_on_a_terminal_the_demonstration_is_drawn() -> None:
     said = on_a_terminal([*PROGRAM, "demo"])
     assert "──▶ server" in said
-    assert "waiting for what answers" in said
+    assert "for the answer to req_pq_multi" in said
     assert "╰─" in said
 
 

@@ -64,6 +64,15 @@ def test_a_signal_stops_it_cleanly(pem: Path, number: int, code: int) -> None:
     assert err.splitlines()[-1] == ("stopped" if code == 0 else "mtproto-bind: interrupted")
 
 
+def test_whoever_reads_where_it_listens_may_stop_it_at_once(pem: Path) -> None:
+    for _ in range(5):
+        with started(*line(pem, "--json")) as process:
+            next_event(process)
+            os.kill(process.pid, signal.SIGTERM)
+            out, _ = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, json.loads(out)) == (0, {"event": "stopped"})
+
+
 def test_websockets_are_served_beside_tcp_and_a_secret_is_demanded_there_alone(
     pem: Path, public_pem: Path, capsys: Capture
 ) -> None:
@@ -168,7 +177,6 @@ def test_a_refused_client_is_told_of(pem: Path) -> None:
     ("more", "complaint"),
     [
         (["--secret", "00"], "--secret: "),
-        (["--store", "sqlite:keys"], "--store sqlite:keys is not there yet"),
         (["--test"], "give --dc too"),
         (["--media"], "give --dc too"),
     ],
@@ -196,7 +204,7 @@ def test_a_public_key_is_no_key_for_a_server(tmp_path: Path, pem: Path, capsys: 
 
 
 def test_an_address_in_use_is_said(pem: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    def in_use(_loop: SyncServer, _host: str, _port: int) -> tuple[str, int]:
+    def in_use(_loop: SyncServer, _host: str, _port: int, **_more: object) -> tuple[str, int]:
         raise OSError(98, "Address already in use")
 
     monkeypatch.setattr(SyncServer, "listen", in_use)

@@ -139,6 +139,16 @@ def test_a_websocket_where_nobody_listens(public_pem: Path, capsys: Capture) -> 
     assert f"expected a WebSocket at ws://{host}:{port}/apiws, came 'connection refused': start the server" in error["text"]
 
 
+def test_what_a_url_has_besides_is_told_nobody(public_pem: Path, capsys: Capture) -> None:
+    host, port = closed_port()
+    url = f"ws://user:hunter2@{host}:{port}/apiws?token=hunter3"
+    assert main(["bind", "--websocket", url, "--server-key", str(public_pem), "--json"]) == 1
+    assert main(["bind", "--websocket", "http://user:hunter2@h/"]) == 2
+    out, err = capsys.readouterr()
+    assert f"ws://{host}:{port}/apiws" in err
+    assert "hunter" not in out + err
+
+
 def test_a_websocket_that_is_silent(public_pem: Path, capsys: Capture) -> None:
     with listening() as (_, (host, port)):
         assert main(websocket_line(host, port, public_pem, "--timeout", 0.2)) == 1

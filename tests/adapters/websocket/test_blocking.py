@@ -25,6 +25,7 @@ from mtproto_bind_adapters.websocket import (
     ClientCarrier,
     ServerCarrier,
     WebSocketSocket,
+    blocking,
     dial_websocket,
 )
 
@@ -398,6 +399,98 @@ def test_what_cannot_be_dialled_is_said_at_once() -> None:
         dial_websocket("https://localhost/apiws")
     with pytest.raises(ValueError, match="spoken without TLS: say wss://"):
         dial_websocket("ws://localhost/apiws", ssl_context=ssl.create_default_context())
+
+
+def test_a_password_in_a_url_is_not_told() -> None:
+    where = r"ws://127\.0\.0\.1:\d+/apiws"
+    with played(say_nothing) as (host, port):
+        secret = f"ws://user:hunter2@{host}:{port}/apiws?token=hunter2"
+        with pytest.raises(TimeoutError, match=rf"^no WebSocket at {where} in 0.05 s$"):
+            dial_websocket(secret, timeout=0.05)
+    with pytest.raises(ValueError, match=rf"^{where} is spoken without TLS"):
+        dial_websocket(secret, ssl_context=ssl.create_default_context())
+
+
+# ---- its time
+
+
+class Watch:
+    """A clock that goes on by a second whenever it is looked at."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+def addresses(monkeypatch: pytest.MonkeyPatch, *ports: int) -> None:
+    """Any name has an address on loopback for each of these ports."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_some, **_more: found)
+
+
+def test_addresses_tls_and_handshake_have_one_time_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float | None] = []
+
+    class Context(ssl.SSLContext):
+        """Speaks no TLS, and notes the time it was given for it."""
+
+        def wrap_socket(self, sock: socket.socket, **_options: object) -> socket.socket:  # type: ignore[override]
+            given.append(sock.gettimeout())
+            return sock
+
+    class Noted(WebSocketSocket):
+        def open(self) -> None:
+            given.append(self._timeout)
+            super().open()
+
+    def script(client: socket.socket) -> None:
+        answer(client)
+        read_all(client)
+
+    refused = [closed_port()[1] for _ in range(3)]
+    with played(script) as (_, port):
+        addresses(monkeypatch, *refused, port)
+        monkeypatch.setattr(blocking, "time", Watch())
+        monkeypatch.setattr(blocking, "WebSocketSocket", Noted)
+        opened = dial_websocket("wss://somewhere/apiws", timeout=50.0, ssl_context=Context(ssl.PROTOCOL_TLS_CLIENT))
+        # once for each address
+        assert given == [45.0, 44.0]
+        # and afterwards there is as much for each method
+        assert opened._timeout == 50.0
+        opened.close()
+
+
+def test_the_time_may_be_over_before_all_addresses_were_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = [closed_port()[1] for _ in range(5)]
+    addresses(monkeypatch, *refused)
+    with pytest.raises(ConnectionRefusedError):
+        dial_websocket("ws://somewhere/apiws")
+    monkeypatch.setattr(blocking, "time", Watch())
+    with pytest.raises(TimeoutError, match=r"^no WebSocket at ws://somewhere/apiws in 1 s$"):
+        dial_websocket("ws://somewhere/apiws", timeout=1.0)
+
+
+def test_dialling_that_is_broken_off_leaves_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_until: float) -> float:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(blocking, "left", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        dial_websocket(url_of(closed_port()))
+
+
+def test_small_writes_leave_at_once() -> None:
+    def script(client: socket.socket) -> None:
+        answer(client)
+        read_all(client)
+
+    with played(script) as address:
+        opened = dial_websocket(url_of(address))
+        assert opened._stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        opened.close()
 
 
 ENDS = [

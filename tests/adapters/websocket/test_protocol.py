@@ -27,7 +27,7 @@ from mtproto_bind import (
 from mtproto_bind_adapters.carrier import Carrier, CarrierError
 from mtproto_bind_adapters.clock import Clock
 from mtproto_bind_adapters.stores import MemoryStore
-from mtproto_bind_adapters.websocket import WEBSOCKET_TRANSPORT, ClientCarrier, ServerCarrier
+from mtproto_bind_adapters.websocket import WEBSOCKET_TRANSPORT, ClientCarrier, ServerCarrier, shown
 from mtproto_bind_adapters.websocket.protocol import HANDSHAKE_CEILING, MESSAGE_CEILING, MESSAGE_SIZE, TEXT_CEILING
 
 URL = "ws://localhost/apiws"
@@ -427,8 +427,39 @@ def test_a_server_that_leaves_before_it_has_answered(said: bytes, text: str) -> 
 
 @pytest.mark.parametrize("url", ["", "localhost", "http://localhost/apiws", "ws://", "ws://host/#part", "ws://host:port/"])
 def test_what_is_no_url_is_said_at_once(url: str) -> None:
-    with pytest.raises(ValueError, match="a URL like wss://host/apiws or ws://host:port/apiws is needed: "):
+    with pytest.raises(ValueError, match=r"a URL like wss://host/apiws or ws://host:port/apiws is needed, came .+: "):
         ClientCarrier(url)
+
+
+SHOWN = [
+    ("wss://host/apiws", "wss://host/apiws"),
+    ("ws://host:80", "ws://host:80"),
+    ("ws://[::1]:8080/apiws", "ws://[::1]:8080/apiws"),
+    ("wss://user:hunter2@host:443/apiws?token=hunter2#hunter2", "wss://host:443/apiws"),
+    ("ws://hunter2@host/apiws", "ws://host/apiws"),
+    ("ws://user:12/hunter2@host/apiws", "ws://..."),
+    ("ws://user:12?hunter2@host/apiws", "ws://..."),
+    ("ws://user:12#hunter2@host/apiws", "ws://..."),
+    ("ws://user:hunter2/@host/apiws", "something that is no URL"),
+    ("ws://host:hunter2/apiws", "something that is no URL"),
+    ("user:hunter2@host", "something that is no URL"),
+    ("ws://[hunter2", "something that is no URL"),
+    ("", "something that is no URL"),
+]
+
+
+@pytest.mark.parametrize(("url", "text"), SHOWN)
+def test_of_a_url_nothing_is_shown_that_may_be_secret(url: str, text: str) -> None:
+    assert shown(url) == text
+
+
+@pytest.mark.parametrize("url", ["ws://hunter2@host/apiws", "ws://host:hunter2/apiws", "user:hunter2@host", "ws://[hunter2"])
+def test_nor_is_it_where_the_url_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="a URL like") as refused:
+        ClientCarrier(url)
+    assert "hunter2" not in str(refused.value)
+    # what was caught on the way would be seen in tracebacks too
+    assert refused.value.__context__ is None
 
 
 # ---- anything

@@ -268,6 +268,16 @@ async def test_a_server_that_is_silent_has_its_time() -> None:
         await connect_websocket(url_of(address), timeout=0.05)
 
 
+async def test_a_password_in_a_url_is_not_told() -> None:
+    where = r"ws://127\.0\.0\.1:\d+/apiws"
+    with played(lambda client: client.sendall(read_all(client)[:0])) as (host, port):
+        secret = f"ws://user:hunter2@{host}:{port}/apiws?token=hunter2"
+        with pytest.raises(TimeoutError, match=rf"^no WebSocket at {where} in 0.05 s$"):
+            await connect_websocket(secret, timeout=0.05)
+    with pytest.raises(ValueError, match=rf"^{where} is spoken without TLS"):
+        await connect_websocket(secret, ssl_context=ssl.create_default_context())
+
+
 ENDS = [
     (close(1000, mask=False), EndOfStream, "^$"),
     (close(1001, mask=False), EndOfStream, "^$"),

@@ -213,6 +213,23 @@ def test_a_server_that_refuses_everything_has_its_stream_ended() -> None:
     assert "11 refusals in a row" in str(ended.error)
 
 
+def test_many_calls_of_which_nobody_can_tell_end_without_ending_the_stream() -> None:
+    """One process of many says it of all that another had when it was killed."""
+    pair, *_ = called()
+    for _ in range(29):
+        pair.client.call(OTHER_QUERY, pair.client_now)
+    pair.run(0.5)
+    pair.cut()
+    sent_again(pair)
+    pair.run(5)
+    refused = sent_again(pair)
+    for msg_id in refused:
+        say(pair, BadMsgNotification(bad_msg_id=msg_id, bad_msg_seqno=3, error_code=20), seconds=0)
+    pair.run(1)
+    assert len(refused) == len(pair.events(CallFailed)) == 30
+    assert len(pair.events(TransportEnded)) == 1, "the one that was cut"
+
+
 def test_a_pong_between_refusals_begins_the_count_anew() -> None:
     pair, _, msg_id = called(repeat=True)
     for _ in range(3):

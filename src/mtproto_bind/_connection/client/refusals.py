@@ -50,7 +50,9 @@ def bad_message(state: ClientState, slot: Slot, thing: BadMsgNotification, serve
     why = f"refused with code {thing.error_code}"
     if thing.error_code in (TOO_LOW, TOO_HIGH):
         state.clock = state.clock.told_by_notification(server_time, state.now)
-    _count(state)
+    if thing.error_code != TOO_OLD or not any(isinstance(message.about, int) and message.times_sent > 1 for message in refused):
+        # a call that was sent again ends so, once; and one process of many may say it of all that another had
+        _count(state)
     if thing.error_code == TOO_OLD:
         _cannot_tell(state, slot, refused, why)
         return

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from attrs import frozen
 
 from ..._bind import Presented, error_of, verify_key, verify_sealed, verify_time
-from ..._errors import SecurityError
+from ..._errors import Check, SecurityError, require
 from ..._events import KeyBound
 from ..._handshake import KeyKind
 from ..._questions import Binding, BindRequested, StoredKey
-from ..._session import RpcError
+from ..._session import Received, RpcError
 from ..._tl import BOOL_TRUE, BindTempAuthKey
+from .claims import claim, taken_elsewhere
 from .link import Link
 from .sessions import ServerSession
 
@@ -23,13 +26,18 @@ class Asker:
 
     record: StoredKey
     session: ServerSession
-    msg_id: int
-    """Of the message that holds the request, not of a container around it."""
+    message: Received
+    """It holds the request; not a container around it."""
 
     @property
     def key_id(self) -> int:
         """The id of the temporary key."""
         return self.record.key.id
+
+    @property
+    def msg_id(self) -> int:
+        """The id of the message."""
+        return self.message.msg_id
 
     def answer(self, body: bytes) -> None:
         """Answer the request."""
@@ -41,7 +49,36 @@ class Asker:
 
 
 def bind(connection: Link, asker: Asker, request: BindTempAuthKey) -> None:
-    """Verify the request, ask the owner to bind, and answer."""
+    """Verify the request, ask the owner to bind, and answer.
+
+    Where calls are shared a binding is claimed like one: a copy of it would bind a key again that another has replaced.
+    """
+    claim(
+        connection,
+        asker.record,
+        asker.session,
+        asker.message,
+        ours=partial(_bind, connection, asker, request),
+        others=partial(_look_up, connection, asker, request),
+    )
+
+
+def _look_up(connection: Link, asker: Asker, request: BindTempAuthKey) -> None:
+    """Another process has the request, or had it when it ended: what it has done is seen in the key."""
+
+    def found(answer: StoredKey | None) -> None:
+        record = require(answer, Check.KEY_KNOWN, "the owner does not have the key any more")
+        asker.session.undecided.discard(asker.msg_id)
+        if record.bound_to == request.perm_auth_key_id:
+            asker.answer(BOOL_TRUE)
+        else:
+            taken_elsewhere(connection, asker.session, asker.message)
+
+    asker.session.hold(asker.msg_id)
+    connection.ask_for_key(asker.key_id, found, undo=asker.forget)
+
+
+def _bind(connection: Link, asker: Asker, request: BindTempAuthKey) -> None:
     # the answer acknowledges it; until then nothing does
     asker.session.hold(asker.msg_id)
     known = connection.server.cached_key(request.perm_auth_key_id)

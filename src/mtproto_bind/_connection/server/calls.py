@@ -11,6 +11,7 @@ from ..._questions import StoredKey
 from ..._session import Received, RpcError, constructor_id
 from ..._tl import API, BindTempAuthKey
 from .binding import Asker, bind
+from .claims import claim, taken_elsewhere
 from .link import Link
 from .queries import ALLOWED_UNBOUND, Query, peel
 from .sessions import ServerSession
@@ -33,15 +34,15 @@ def receive_query(connection: Link, record: StoredKey, one: ServerSession, messa
         one.answer(message.msg_id, NOT_READABLE.to_bytes())
         return
     if request is not None:
-        bind(connection, Asker(record, one, message.msg_id), request)
+        bind(connection, Asker(record, one, message), request)
         return
     known = connection.server.current(record)
-    if _may_call(known, query):
-        _hand_on(connection, record, one, message, query)
+    if _may_call(known, query) and connection.server.trusts(known, connection.now):
+        _hand_on_once(connection, record, one, message, query)
         return
 
     def found(answer: StoredKey | None) -> None:
-        # another process may have bound the key since it was remembered here, or destroyed it
+        # another process may have bound or replaced the key since it was remembered here, or destroyed it
         current = require(answer, Check.KEY_KNOWN, "the owner does not have the key any more")
         try:
             require(_may_call(current, query), Check.UNBOUND_CALL)
@@ -51,11 +52,23 @@ def receive_query(connection: Link, record: StoredKey, one: ServerSession, messa
             return
         one.undecided.discard(message.msg_id)
         one.session.acks.add(message.msg_id, connection.now)
-        _hand_on(connection, record, one, message, query)
+        _hand_on_once(connection, record, one, message, query)
 
     # what is not decided is not acknowledged
     one.hold(message.msg_id)
     connection.ask_for_key(record.key.id, found, undo=partial(one.forget, message.msg_id))
+
+
+def _hand_on_once(connection: Link, record: StoredKey, one: ServerSession, message: Received, query: Query) -> None:
+    """Unless another process has it."""
+    claim(
+        connection,
+        record,
+        one,
+        message,
+        ours=partial(_hand_on, connection, record, one, message, query),
+        others=partial(taken_elsewhere, connection, one, message),
+    )
 
 
 def _hand_on(connection: Link, record: StoredKey, one: ServerSession, message: Received, query: Query) -> None:

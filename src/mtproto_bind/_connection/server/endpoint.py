@@ -32,6 +32,7 @@ class Endpoint:
         # which temporary key is bound to a permanent one, for media and for the rest; only for keys of the cache
         self._bound: dict[tuple[int | None, bool], int] = {}
         self._endings: list[tuple[float, int]] = []
+        self._told_at: dict[int, float] = {}
         self._destroyed: dict[int, None] = {}
         self._now = float("-inf")
 
@@ -82,11 +83,20 @@ class Endpoint:
         """``record`` as it is now, if it is still in the cache."""
         return self._keys.get(record.key.id, record)
 
+    def trusts(self, record: StoredKey, now: float) -> bool:
+        """Whether ``record`` is new enough to be believed: where calls are shared, other processes change keys."""
+        told_at = self._told_at.get(record.key.id, float("-inf"))
+        return not self.config.share_calls or told_at <= now < told_at + self.config.timeouts.drain
+
     def remember(self, key_id: int, answer: StoredKey | None) -> StoredKey | None:
         """What the owner says of a key, with what has been destroyed since it was asked."""
         if answer is None or answer.key.id in self._destroyed or answer.bound_to in self._destroyed:
             self._forget(key_id)
             return None
+        known = self._keys.get(key_id)
+        if known is not None and known.bound_to is not None and answer.bound_to is None:
+            # another process has bound the key that follows; this one stays for a while, as in bound()
+            self._end_at(self._now + self.config.timeouts.drain, key_id)
         self.cache_key(answer)
         return answer
 
@@ -106,6 +116,7 @@ class Endpoint:
         if len(self._keys) >= self.config.limits.keys:
             self._uncache(next(iter(self._keys)))
         self._keys[key_id] = record
+        self._told_at[key_id] = self._now
         if record.expires_at is not None:
             self._end_at(record.expires_at, key_id)
         if record.bound_to is not None:
@@ -152,6 +163,7 @@ class Endpoint:
 
     def _uncache(self, key_id: int) -> None:
         record = self._keys.pop(key_id, None)
+        self._told_at.pop(key_id, None)
         kind = (record.bound_to, record.media) if record is not None else None
         if kind is not None and self._bound.get(kind) == key_id:
             del self._bound[kind]

@@ -105,7 +105,7 @@ def _flags(one: ServerSession, msg_id: int) -> int:
     flags = 0
     if not one.session.doubles.seq_no(msg_id) % 2:
         flags |= NEEDS_NO_ACK
-    elif msg_id not in one.undecided and msg_id not in one.session.acks:
+    elif not (msg_id in one.undecided or msg_id in one.elsewhere or msg_id in one.session.acks):
         flags |= ACKNOWLEDGED
     answered = msg_id in one.done or one.answer_kept(msg_id)
     if answered or msg_id in one.running or msg_id in one.undecided:

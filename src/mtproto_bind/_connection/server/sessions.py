@@ -69,6 +69,8 @@ class ServerSession:
     """Those of them whose answer the client has given up."""
     undecided: set[int] = field(factory=set)
     """Messages that wait for a word of the owner: they may have to come again, and are not acknowledged before."""
+    elsewhere: dict[int, None] = field(factory=dict)
+    """Calls that another process has taken, the last ``Limits.doubles`` of them."""
     done: dict[int, None] = field(factory=dict)
     """Queries whose answers the client has acknowledged, the last ``Limits.doubles`` of them."""
 
@@ -99,9 +101,11 @@ class ServerSession:
 
     def finish(self, msg_id: int) -> None:
         """The client has the answer to ``msg_id``."""
-        self.done[msg_id] = None
-        if len(self.done) > self.session.limits.doubles:
-            del self.done[next(iter(self.done))]
+        self._remember(self.done, msg_id)
+
+    def taken_elsewhere(self, msg_id: int) -> None:
+        """Another process has ``msg_id``: it has come, and that is all that is known of it here."""
+        self._remember(self.elsewhere, msg_id)
 
     def answer(self, msg_id: int, body: bytes) -> None:
         """Answer the query ``msg_id``. The answer acknowledges it too, and stays until it is acknowledged itself."""
@@ -134,6 +138,11 @@ class ServerSession:
         self.outbox.clear()
         self.answering.clear()
         return items
+
+    def _remember(self, memory: dict[int, None], msg_id: int) -> None:
+        memory[msg_id] = None
+        if len(memory) > self.session.limits.doubles:
+            del memory[next(iter(memory))]
 
     def _forget_old(self, now: float) -> None:
         """What nobody has acknowledged for so long, nor asks for now, is not sent again (a server may forget it)."""
