@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from threading import Event as Flag
+
+from mtproto_bind_adapters.sync import ByteStream
+
+
+def fill(stream: ByteStream, data: bytes) -> int:
+    """Writes until ``stream``, whose timeout is 0, takes no more: how many bytes of ``data`` it has taken."""
+    sent = 0
+    with suppress(BlockingIOError):
+        while sent < len(data):
+            sent += stream.send(data[sent:])
+    return sent
 
 
 class Wrapped:
@@ -20,6 +32,9 @@ class Wrapped:
 
     def recv(self, size: int, /) -> bytes:
         return self.below.recv(size)
+
+    def send(self, data: bytes, /) -> int:
+        return self.below.send(data)
 
     def sendall(self, data: bytes, /) -> None:
         self.below.sendall(data)
@@ -52,7 +67,7 @@ class Stubborn(Wrapped):
         super().__init__(below)
         self.writing, self._shut = Flag(), Flag()
 
-    def sendall(self, data: bytes, /) -> None:
+    def send(self, data: bytes, /) -> int:
         self.writing.set()
         self._shut.wait()
         raise BrokenPipeError(f"{len(data)} bytes are not written")

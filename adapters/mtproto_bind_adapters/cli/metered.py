@@ -57,6 +57,14 @@ class Metered:
             self._read = (before + len(data), at)
         return data
 
+    def send(self, data: bytes, /) -> int:
+        """As the stream below."""
+        self.settle()
+        sent = self._stream.send(data)
+        if sent:
+            self._timeline.sent(self._who, self._query(), sent)
+        return sent
+
     def sendall(self, data: bytes, /) -> None:
         """As the stream below."""
         self.settle()

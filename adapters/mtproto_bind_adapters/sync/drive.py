@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import selectors
-import socket
 import ssl
 import time
 from contextlib import closing, suppress
@@ -12,7 +11,7 @@ from typing import Protocol
 from mtproto_bind import ClientConnection, ConnectionClosed, Event, Transport, TransportEnded
 
 from ..clock import Clock
-from .streams import ByteStream
+from .streams import ByteStream, shut_down
 
 __all__ = ["Drive", "earliest"]
 
@@ -20,13 +19,15 @@ READ_SIZE = 65536
 READS = 16
 """Times that are read at most before what has come is looked at."""
 PIECE = 16384
-"""Bytes that are written at once: a socket that can be written to takes so many without blocking, as systems set them up."""
+"""Bytes that are offered to the stream at once: as many as a record of TLS holds."""
+WRITES = 16
+"""Pieces that are written at most before it is looked whether something has come."""
 STALLED = 30.0
 """Seconds within which the peer must take some of what is written."""
 FAREWELL = 1.0
 """Seconds for what is written before a stream is closed."""
 
-NOTHING_CAME = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+NOTHING_CAME = NOTHING_TAKEN = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 # It has no descriptor of its own, so there is none to close, and none that a fork shares; Windows has no poll.
 Selector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
@@ -57,6 +58,8 @@ class Drive:
         self._stream: ByteStream | None = None
         self._unwritten = memoryview(b"")
         self._stalls_at: float | None = None
+        self._reads_first = False
+        """The stream writes nothing before it has read something, as TLS sometimes does."""
         self._more = False
         self._asked = False
 
@@ -114,7 +117,7 @@ class Drive:
         """The stream ends, whatever is waited for on it. May be called from another thread."""
         if (stream := self._stream) is not None:
             with suppress(OSError):
-                stream.shutdown(socket.SHUT_RDWR)
+                shut_down(stream)
 
     def _compose(self) -> None:
         self._unwritten = memoryview(self._connection.data_to_send(self.now()))
@@ -130,7 +133,8 @@ class Drive:
                 if self._stream.fileno() < 0:
                     # closed by somebody else; reading will say so
                     return selectors.EVENT_READ
-                selector.register(self._stream, selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unwritten else 0))
+                writes = self._unwritten and not self._reads_first
+                selector.register(self._stream, selectors.EVENT_READ | (selectors.EVENT_WRITE if writes else 0))
             if self._woken is not None:
                 selector.register(self._woken, selectors.EVENT_READ)
             if not selector.get_map():
@@ -141,7 +145,7 @@ class Drive:
 
     def _read(self, stream: ByteStream) -> None:
         """Reads what there is, without waiting."""
-        self._more = True
+        self._more, self._reads_first = True, False
         for _ in range(READS):
             try:
                 stream.settimeout(0.0)
@@ -159,19 +163,24 @@ class Drive:
             self._connection.receive_data(data, self.now())
 
     def _write(self, stream: ByteStream) -> None:
-        """Writes a piece; the stream is ready for it."""
-        piece = bytes(self._unwritten[:PIECE])
-        try:
-            stream.settimeout(STALLED)
-            stream.sendall(piece)
-        except OSError:
-            # What was written in part counts as sent; there is no other way to go on than another stream.
-            self._read(stream)
-            self._lose()
-            return
-        self._asked = True
-        self._unwritten = self._unwritten[PIECE:]
-        self._stalls_at = self.now() + STALLED if self._unwritten else None
+        """Writes what the stream takes, without waiting."""
+        for _ in range(WRITES):
+            try:
+                stream.settimeout(0.0)
+                sent = stream.send(bytes(self._unwritten[:PIECE]))
+            except NOTHING_TAKEN as nothing:
+                self._reads_first = isinstance(nothing, ssl.SSLWantReadError)
+                return
+            except OSError:
+                # What was written in part counts as sent; there is no other way to go on than another stream.
+                self._read(stream)
+                self._lose()
+                return
+            self._asked = True
+            self._unwritten = self._unwritten[sent:]
+            self._stalls_at = self.now() + STALLED if self._unwritten else None
+            if not self._unwritten:
+                return
 
     def _lose(self) -> None:
         """The stream is gone; the connection tells of it when everything that came is read."""
@@ -181,7 +190,7 @@ class Drive:
     def _forget(self) -> None:
         self._unwritten = memoryview(b"")
         self._stalls_at = None
-        self._more = self._asked = False
+        self._more = self._asked = self._reads_first = False
 
 
 def earliest(*times: float | None) -> float | None:

@@ -14,6 +14,8 @@ from .protocol import ClientCarrier, parse_url, shown
 __all__ = ["WebSocketSocket", "dial_websocket"]
 
 READ_SIZE: Final = 65536
+PIECE: Final = 16384
+"""Bytes that are put into frames at once, where not all have to be."""
 HIGH_WATER: Final = 1 << 16
 """Bytes of answers to pings that the peer may leave untaken."""
 FAREWELL: Final = 1.0
@@ -32,6 +34,8 @@ class WebSocketSocket:
         self._carrier = carrier
         self._received = bytearray()
         self._unwritten = bytearray()
+        self._begun_with = 0
+        """Bytes that :meth:`send` has put into frames and not told of yet."""
         self._timeout = stream.gettimeout()
 
     def fileno(self) -> int:
@@ -39,7 +43,7 @@ class WebSocketSocket:
         return self._stream.fileno()
 
     def settimeout(self, seconds: float | None, /) -> None:
-        """How long :meth:`recv` and :meth:`sendall` take at most, whatever they have to do for it; None: they wait for ever."""
+        """How long reading or writing takes at most, whatever it has to do for it; None: it waits for ever."""
         self._stream.settimeout(seconds)
         self._timeout = seconds
 
@@ -56,9 +60,22 @@ class WebSocketSocket:
         del self._received[:size]
         return taken
 
+    def send(self, data: bytes, /) -> int:
+        """Writes some of it, and tells how many bytes. Raises ``OSError``.
+
+        A frame cannot be taken back: after a ``TimeoutError`` or ``BlockingIOError`` what is written next begins with the same.
+        """
+        if not self._begun_with:
+            self._carrier.send(data[:PIECE])
+            self._begun_with = len(data[:PIECE])
+        self._write(self._until())
+        sent, self._begun_with = self._begun_with, 0
+        return sent
+
     def sendall(self, data: bytes, /) -> None:
         """Writes all of it. Raises ``OSError``; after a ``TimeoutError`` the rest goes ahead of whatever is written next."""
-        self._carrier.send(data)
+        self._carrier.send(data[self._begun_with :])
+        self._begun_with = 0
         self._write(self._until())
 
     def shutdown(self, how: int, /) -> None:

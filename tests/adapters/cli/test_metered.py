@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from kit.serving import CONFIG, PATIENCE, QUERY, make_loop, running
+from kit.wrapped import fill
 from mtproto_bind import ClientConnection, TransportEnded
 from mtproto_bind_adapters.cli.metered import Metered
 from mtproto_bind_adapters.cli.timeline import Step, Timeline
@@ -68,6 +69,21 @@ def test_bytes_that_answer_nothing_yet_are_not_given_its_name() -> None:
         assert isinstance(driver.next_event(PATIENCE), TransportEnded)
         driver.close()
     assert seen.texts == ["> req_pq_multi", "< bytes, while resPQ is awaited"]
+
+
+def test_only_what_the_stream_has_taken_is_told() -> None:
+    seen = Seen()
+    ours, theirs = socket.socketpair()
+    metered = Metered(ours, ClientConnection(CONFIG), Timeline(seen), "client")
+    with theirs:
+        metered.settimeout(0.0)
+        assert metered.send(b"") == 0
+        taken = fill(metered, bytes(1 << 24))
+        assert 0 < taken < 1 << 24
+        with pytest.raises(BlockingIOError):
+            metered.send(b"more")
+        assert sum(step.sent for step in seen.steps) == taken
+        metered.close()
 
 
 def test_it_is_a_stream_like_the_one_below() -> None:

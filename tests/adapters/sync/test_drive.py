@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -12,8 +14,9 @@ from kit.leftovers import leaving_nothing
 from kit.proxies import Fate, proxying
 from kit.serving import CONFIG, PATIENCE, QUERY, listening, make_driver, make_loop, running
 from kit.tls import TlsServer
-from kit.wrapped import Hoarding
+from kit.wrapped import Hoarding, Wrapped
 from mtproto_bind import (
+    NEED_DATA,
     CallAnswered,
     ClientConnection,
     LocalProtocolError,
@@ -69,6 +72,84 @@ def test_a_peer_that_takes_nothing_loses_the_stream(monkeypatch: pytest.MonkeyPa
         while calls:
             calls.remove(driver.wait_for(CallAnswered, PATIENCE).call_id)
         assert proxy.accepted == 2
+
+
+def test_a_stream_with_little_room_holds_nobody_up() -> None:
+    # either direction of the pair has room for less than what is offered at once
+    ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    with theirs:
+        carried = Drive(ClientConnection(CONFIG), None)
+        carried.begin(ours)
+        carried._unwritten = memoryview(bytes(100_000))
+        began = monotonic()
+        carried.turn(carried.now() + 0.05)
+        # now it is full
+        carried._write(ours)
+        carried.turn(carried.now() + 0.05)
+        assert monotonic() - began < drive.STALLED / 3
+        assert 0 < len(carried._unwritten) < 100_000
+        assert carried.is_open
+        # what was written is what was given, once it is taken
+        theirs.settimeout(PATIENCE)
+        left = 100_000
+        while left:
+            carried.turn(carried.now())
+            left -= len(theirs.recv(left))
+        assert not carried._unwritten
+        carried.end_stream()
+
+
+class Renegotiating(Wrapped):
+    """Writes nothing before it has read, as TLS does where the peer wants new keys."""
+
+    def __init__(self, below: socket.socket) -> None:
+        super().__init__(below)
+        self.tried = 0
+        self._has_read = False
+
+    def recv(self, size: int, /) -> bytes:
+        self._has_read = True
+        return super().recv(size)
+
+    def send(self, data: bytes, /) -> int:
+        self.tried += 1
+        if not self._has_read:
+            raise ssl.SSLWantReadError
+        return super().send(data)
+
+
+def test_what_has_to_read_before_it_writes_is_not_tried_all_the_time() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        made = ClientConnection(CONFIG)
+        stream = Renegotiating(ours)
+        carried = Drive(made, None)
+        carried.begin(stream)
+        while made.next_event() is not NEED_DATA:
+            pass
+        carried._more = False
+        for _ in range(5):
+            carried.turn(carried.now() + 0.01)
+        assert stream.tried == 1
+        theirs.sendall(b"\0")
+        carried.turn(carried.now() + PATIENCE)
+        carried.turn(carried.now() + PATIENCE)
+        assert stream.tried == 2
+        theirs.settimeout(PATIENCE)
+        assert theirs.recv(100)
+        carried.end_stream()
+
+
+def test_a_stream_that_ends_under_another_thread_keeps_its_cipher(tmp_path: Path) -> None:
+    with running(make_loop()) as address, TlsServer(address, tmp_path) as server:
+        stream = server.trust().wrap_socket(dial(*server.address), server_hostname="localhost")
+        carried = Drive(ClientConnection(CONFIG), None)
+        carried.begin(stream)
+        carried.interrupt()
+        # what is written now would go out in clear without it
+        assert stream.cipher() is not None
+        carried.end_stream()
 
 
 def test_what_came_before_a_write_failed_is_read() -> None:

@@ -131,6 +131,27 @@ def test_a_peer_that_takes_nothing_holds_nobody_up(monkeypatch: pytest.MonkeyPat
         assert proxy.accepted == 2
 
 
+def test_a_stream_with_little_room_does_not_hold_up_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drive, "FAREWELL", 0.05)
+    with running(make_loop()) as address, proxying(address, Fate(deaf_after=3000)) as proxy:
+
+        def dial_narrow() -> socket.socket:
+            stream = socket.socket()
+            # before they are connected: what they may grow to is settled then
+            proxy._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2304)
+            stream.connect(proxy.address)
+            return stream
+
+        with connect(CONFIG, dial=dial_narrow) as link:
+            link.bound(PATIENCE)
+            began = monotonic()
+            # more than the sockets on the way hold
+            big = [link.submit(QUERY * 100_000, timeout=0.3) for _ in range(12)]
+            assert all(isinstance(call.exception(PATIENCE), CallUnanswered) for call in big)
+            assert monotonic() - began < drive.STALLED / 3
+
+
 # ---- dialling
 
 

@@ -16,11 +16,13 @@ from websockets.frames import Opcode
 from kit.certificates import make_identity
 from kit.serving import CONFIG, PATIENCE, QUERY, closed_port, make_loop
 from kit.websocket_peers import answer, close, frame, played, read_all, read_request, read_until, request, response
+from kit.wrapped import fill
 from mtproto_bind import ClientConnection, Transport, TransportEnded
 from mtproto_bind_adapters.carrier import CarrierError
 from mtproto_bind_adapters.sync import ByteStream, SyncDriver
 from mtproto_bind_adapters.websocket import (
     WEBSOCKET_TRANSPORT,
+    ClientCarrier,
     ServerCarrier,
     WebSocketSocket,
     blocking,
@@ -138,6 +140,42 @@ def test_what_was_not_written_in_time_goes_ahead_of_what_is_written_next() -> No
         heard = read_all(peer)
         thread.join(PATIENCE)
     assert heard == 16 * frame(bytes(1 << 16), mask=False) + frame(b"the end", mask=False) + close(1000, mask=False)
+
+
+def test_what_the_peer_does_not_take_at_once_is_told_when_it_has() -> None:
+    with server_by_hand() as (opened, peer):
+        data = bytes(range(256)) * 1024
+        opened.settimeout(0.0)
+        # never waits, whatever the peer does
+        sent = fill(opened, data)
+        with pytest.raises(BlockingIOError):
+            opened.send(data[sent:])
+        assert 0 < sent < len(data)
+        heard = bytearray()
+        while sent < len(data):
+            heard += peer.recv(1 << 16)
+            with suppress(BlockingIOError):
+                sent += opened.send(data[sent:])
+        thread = in_thread(opened.close)
+        heard += read_all(peer)
+        thread.join(PATIENCE)
+    pieces = [data[start : start + 16384] for start in range(0, len(data), 16384)]
+    assert heard == b"".join(frame(piece, mask=False) for piece in pieces) + close(1000, mask=False)
+
+
+def test_what_was_begun_is_not_written_twice() -> None:
+    with server_by_hand() as (opened, peer):
+        opened.settimeout(0.0)
+        data = bytes(1 << 18)
+        sent = fill(opened, data)
+        assert 0 < sent < len(data)
+        opened.settimeout(PATIENCE)
+        thread = in_thread(lambda: (opened.sendall(data[sent:]), opened.sendall(b"the end"), opened.close()))
+        heard = read_all(peer)
+        thread.join(PATIENCE)
+    carrier = ClientCarrier("ws://localhost/apiws")
+    carrier.receive(response(carrier.data_to_send()))
+    assert carrier.receive(heard) == data + b"the end"
 
 
 def test_a_close_takes_its_time_though_the_stream_does_not_wait() -> None:
