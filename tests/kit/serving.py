@@ -43,10 +43,15 @@ def turn_around(connection: ServerConnection, event: Event, now: float) -> None:
         connection.send_result(event, event.body[::-1], now)
 
 
-def make_loop(on_event: Callable[[ServerConnection, Event, float], None] = turn_around, max_clients: int = 1000) -> SyncServer:
-    """A server that nobody drives yet."""
+def make_loop(
+    on_event: Callable[[ServerConnection, Event, float], None] = turn_around,
+    max_clients: int = 1000,
+    max_clients_per_peer: int = 1000,
+) -> SyncServer:
+    """A server that nobody drives yet. All clients of a test come from one address."""
     server = Server(ServerConfig(private_keys=(SERVER_KEY,), dc=DC))
-    return SyncServer(server, MemoryStore(), on_event=on_event, max_clients=max_clients)
+    limits = {"max_clients": max_clients, "max_clients_per_peer": max_clients_per_peer}
+    return SyncServer(server, MemoryStore(), on_event=on_event, **limits)
 
 
 @contextmanager

@@ -33,7 +33,9 @@ class Answer(Future[T]):
             super().set_exception(error)
 
     def work(self, action: Callable[[], T]) -> None:
-        """Does ``action`` here and now, and takes what comes of it."""
+        """Does ``action`` here and now, and takes what comes of it. Where nobody waits any more, it does nothing."""
+        if self.cancelled():
+            return
         try:
             self.set_result(action())
         except BaseException as error:
@@ -41,9 +43,15 @@ class Answer(Future[T]):
 
 
 class PendingCall(Answer[bytes]):
-    """The answer of a call, and the call itself once it is made."""
+    """The answer of a call of ``link``, and the call itself once it is made."""
 
     call_id: CallId | None = None
+    begun = False
+    """It is being made. Set before it is looked whether it was cancelled: one that was cancelled and has not begun never will."""
+
+    def __init__(self, link: object) -> None:
+        super().__init__()
+        self.link = link
 
 
 def beside(action: Callable[[], T], then: Callable[[Answer[T]], object], name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from functools import partial
 from typing import Any
 
@@ -25,8 +26,9 @@ def connect(
     port: int | None = None,
     *,
     dial: Dial | None = None,
+    tls: bool | ssl.SSLContext = False,
     transport: Transport | None = None,
-    on_event: OnEvent = ignore,
+    on_event: OnEvent | None = None,
     owner: Owner | None = None,
     side_by_side: bool = False,
     updates_held: int = 1000,
@@ -35,12 +37,13 @@ def connect(
 ) -> Link:
     """Dials, and returns a link which goes on by itself, in one daemon thread. Close it, or use it in ``with``.
 
-    A connection of your own (made with ``saved``) does not show its ``Retry``: dialling then follows ``Retry()``.
-
+    ``tls``: True checks the certificate of ``host`` as browsers do, a context in its own way. ``timeout``: seconds for each dial.
     ``dial``: returns a connected stream, in place of ``host`` and ``port``. It is called again for every stream, from threads
-    that come and go, and with ``side_by_side`` from two at once. ``timeout``: seconds for each address of ``host``.
+    that come and go, and with ``side_by_side`` from two at once.
+
     What the first dial raises comes out of here. Later ones are tried again, each after twice the wait, for ever, or
-    ``config.retry.attempts`` times in a row; then the link ends with their ``OSError``.
+    ``retry.attempts`` times in a row; then the link ends with their ``OSError``. ``retry``: None for that of the configuration;
+    a connection of your own (made with ``saved``) does not show its own, so there it is ``Retry()``.
 
     ``on_event``: called in the thread of the link with every event (computations apart), before the connection goes on: so a key
     can be saved before it is used. Nothing goes on until it returns, and what it raises ends the link with that error.
@@ -51,8 +54,11 @@ def connect(
     ``side_by_side``: where there is no permanent key yet, a second connection, in a second thread, makes it while the first
     makes the temporary one; ``PermanentKeyCreated`` is told as if it were of the first. No effect where there is one.
     ``updates_held``: updates kept for ``updates()``; of more, the oldest make room.
+
+    Raises ``TypeError`` where it is not told whom to dial, or twice, or where ``side_by_side`` is to be done with one connection;
+    and ``LocalProtocolError`` for a connection that is in use or closed.
     """
-    dial = dialler(host, port, dial, timeout)
+    dial = dialler(host, port, dial, tls, timeout)
     refuse_what_cannot_be_driven(config_or_connection, side_by_side)
     stream = dial()
     try:
@@ -62,7 +68,7 @@ def connect(
             transport,
             side_by_side=side_by_side,
             retry=retry,
-            on_event=on_event,
+            on_event=on_event or ignore,
             owner=owner,
             updates_held=updates_held,
         )
@@ -73,12 +79,14 @@ def connect(
     return Link(pump)
 
 
-def dialler(host: str | None, port: int | None, dial: Dial | None, timeout: float) -> Dial:
+def dialler(host: str | None, port: int | None, dial: Dial | None, tls: bool | ssl.SSLContext, timeout: float) -> Dial:
     """Whatever dials. Raises ``TypeError``."""
+    if dial is not None and tls is not False:
+        raise TypeError("expected no tls= with a dial= of your own: let that return an ssl.SSLSocket")
     if dial is not None and host is None and port is None:
         return dial
     if dial is None and host is not None and port is not None:
-        return partial(dial_address, host, port, timeout=timeout)
+        return partial(dial_address, host, port, timeout=timeout, tls=tls)
     raise TypeError("expected host and port, or dial= in place of both")
 
 

@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 
 from attrs import frozen
 
-from mtproto_bind import BoundKey, KeyBound, LocalProtocolError, NotRun, Status
+from mtproto_bind import BoundKey, KeyBound, LocalProtocolError, NotRun, OutcomeUnknown, Status
 
 from ..switchboard import CallUnanswered, fresh
 from .answer import Answer, PendingCall
@@ -22,12 +22,18 @@ __all__ = ["Link"]
 
 T = TypeVar("T")
 
+MARGIN = 0.5
+"""Seconds that a call is given beyond its time: if it can, the connection says better what has become of it."""
+PATIENCE = 10.0
+"""Seconds for the link to come to what takes no time."""
+BUSY = "what it has called, on_event perhaps, does not return"
+
 
 @frozen
 class Wish:
     """How a call shall be made; ``give_up_at`` in our unix seconds."""
 
-    after: tuple[Future[bytes], ...]
+    after: tuple[PendingCall, ...]
     updates: bool
     repeat: bool
     give_up_at: float | None
@@ -39,6 +45,8 @@ class Link:
     From ``on_event``, whose thread is the link's, those that would wait for the link raise ``LocalProtocolError``, and
     :meth:`close` only begins the end. In another process, after a fork, all methods but that raise it. When the link has
     ended, :meth:`bound`, :meth:`call` and :meth:`renew` raise what ended it: ``LocalProtocolError`` if that was :meth:`close`.
+    What takes no time (:attr:`status`, :meth:`save`, :meth:`renew`, :meth:`bound_key`) raises ``TimeoutError`` where the link
+    does not come to it within ten seconds.
     """
 
     def __init__(self, pump: Pump) -> None:
@@ -51,7 +59,7 @@ class Link:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def bound(self, timeout: float | None = 30.0) -> KeyBound:
+    def bound(self, timeout: float | None = None) -> KeyBound:
         """Waits until a temporary key is bound, and tells which. Returns at once if one is.
 
         Raises ``TimeoutError`` after ``timeout`` seconds, and what ended the link.
@@ -87,9 +95,15 @@ class Link:
         have run. Raises :class:`CallUnanswered`, and what ended the link. If the wait is broken off (Ctrl-C), so is the call.
         """
         self._refuse_to_wait("call()")
-        call = self.submit(body, after=after, updates=updates, repeat=repeat, timeout=timeout)
+        call = self._submit(body, after, updates=updates, repeat=repeat, timeout=timeout)
         try:
-            return call.result()
+            return call.result(None if timeout is None else timeout + MARGIN)
+        except TimeoutError:
+            # It may have come just now; and what ended the link may be a TimeoutError too.
+            if not call.cancel():
+                return call.result()
+            why = f"the link was not there within {timeout:g} s: {BUSY}"
+            raise CallUnanswered(OutcomeUnknown(why) if call.begun else NotRun(why)) from None
         except BaseException:
             call.cancel()
             raise
@@ -105,16 +119,11 @@ class Link:
     ) -> Future[bytes]:
         """Like :meth:`call`, and does not wait: what that returns or raises is in the future.
 
+        Raises ``TypeError`` and ``ValueError`` at once where ``after`` has what no :meth:`submit` of this link has returned.
         To cancel the future is to cancel the call; it may run all the same if it was sent. Callbacks of the future run in the
         thread of the link, like ``on_event``.
         """
-        self._refuse_forks()
-        give_up_at = None if timeout is None else self._pump.drive.now() + timeout
-        wish = Wish(after=tuple(after), updates=updates, repeat=repeat, give_up_at=give_up_at)
-        call = PendingCall()
-        call.add_done_callback(partial(self._withdraw_cancelled, call))
-        self._do(partial(self._make, call, body, wish))
-        return call
+        return self._submit(body, after, updates=updates, repeat=repeat, timeout=timeout)
 
     def updates(self, timeout: float | None = None) -> Iterator[bytes]:
         """The bodies of updates as they come; each goes to one reader only. Ends when the link is closed.
@@ -147,7 +156,7 @@ class Link:
         """The key in use, to hand over. Raises ``LocalProtocolError`` where none is bound."""
         return self._ask(self._pump.connection.bound_key)
 
-    def save(self, temporary_key: bool = False) -> bytes:
+    def save(self, *, temporary_key: bool = False) -> bytes:
         """What is worth keeping over a restart, for ``ClientConnection(config, saved)``; a secret with the temporary key."""
         return self._ask(lambda: self._pump.connection.save(temporary_key=temporary_key))
 
@@ -180,6 +189,26 @@ class Link:
         if not self._pump.mailbox.put(action):
             action()
 
+    def _submit(
+        self, body: bytes, after: Sequence[Future[bytes]], *, updates: bool, repeat: bool, timeout: float | None
+    ) -> PendingCall:
+        self._refuse_forks()
+        earlier = tuple(self._own(future) for future in after)
+        give_up_at = None if timeout is None else self._pump.drive.now() + timeout
+        wish = Wish(after=earlier, updates=updates, repeat=repeat, give_up_at=give_up_at)
+        call = PendingCall(self)
+        call.add_done_callback(partial(self._withdraw_cancelled, call))
+        self._do(partial(self._make, call, body, wish))
+        return call
+
+    def _own(self, future: object) -> PendingCall:
+        """A call of this link. ``TypeError`` where it is none, ``ValueError`` where it is one of another link."""
+        if not isinstance(future, PendingCall):
+            raise TypeError(f"after takes futures of submit(), got {type(future).__name__}")
+        if future.link is not self:
+            raise ValueError("after takes futures of submit() of the same link, got one of another: wait for its result instead")
+        return future
+
     def _ask(self, action: Callable[[], T]) -> T:
         """What comes of ``action`` in the thread of the link."""
         self._refuse_forks()
@@ -187,7 +216,13 @@ class Link:
             return action()
         answer: Answer[T] = Answer()
         self._do(partial(answer.work, action))
-        return answer.result()
+        try:
+            return answer.result(PATIENCE)
+        except TimeoutError:
+            # it may have come just now, or be what ended the link
+            if not answer.cancel():
+                return answer.result()
+            raise TimeoutError(f"the link was not there within {PATIENCE:g} s: {BUSY}") from None
 
     def _each_update(self, timeout: float | None) -> Iterator[bytes]:
         board, news = self._pump.board, self._pump.news
@@ -218,6 +253,7 @@ class Link:
 
     def _make(self, call: PendingCall, body: bytes, wish: Wish) -> None:
         """Makes the call, unless it was cancelled meanwhile."""
+        call.begun = True
         if call.cancelled():
             return
         try:
@@ -225,7 +261,7 @@ class Link:
             call.call_id = self._pump.connection.call(
                 body,
                 self._pump.drive.now(),
-                after=[earlier.call_id for earlier in map(made, wish.after) if earlier.call_id is not None],
+                after=[earlier.call_id for earlier in map(not_failed, wish.after) if earlier.call_id is not None],
                 updates=wish.updates,
                 repeat=wish.repeat,
                 give_up_at=wish.give_up_at,
@@ -241,10 +277,8 @@ class Link:
             self._pump.connection.cancel(call.call_id, self._pump.drive.now())
 
 
-def made(earlier: Future[bytes]) -> PendingCall:
+def not_failed(earlier: PendingCall) -> PendingCall:
     """A call that has to succeed before another. Raises :class:`CallUnanswered` where it has failed already."""
-    if not isinstance(earlier, PendingCall):
-        raise TypeError(f"after takes futures of submit(), got {type(earlier).__name__}")
     if earlier.done() and not earlier.cancelled() and earlier.exception() is not None:
         raise CallUnanswered(NotRun("a call which had to succeed first has failed"))
     return earlier

@@ -54,6 +54,8 @@ class Served:
         """The stream may be closed."""
         self.watched = 0
         """What its owner waits for at present."""
+        self.peer = ""
+        """Where it comes from, for its owner."""
         self._store = store
         self._on_event = on_event
         self._carrier = carrier

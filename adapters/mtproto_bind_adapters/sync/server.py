@@ -6,6 +6,7 @@ import errno
 import logging
 import selectors
 import socket
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -41,8 +42,12 @@ class SyncServer:
 
     ``store`` answers the questions of the connections. ``on_event`` is given every other event with the connection it came from
     (``CallReceived`` wants an answer: ``connection.send_result``), and the time. What it raises ends that client alone, and is
-    logged. ``transport``: what is spoken; None: whatever a client begins with. Of more than ``max_clients`` the rest wait to be
-    accepted. ``store_threads``: 0: the store is asked in the loop, and all clients wait with the one who asks; more: in so many
+    logged. ``transport``: what is spoken; None: whatever a client begins with.
+
+    Of more than ``max_clients`` the rest wait to be accepted. A stream beyond ``max_clients_per_peer`` from one address is closed
+    at once, and logged: if it waited, others would wait behind it. Those who come through a proxy all have its address.
+
+    ``store_threads``: 0: the store is asked in the loop, and all clients wait with the one who asks; more: in so many
     threads, for a store that is slow. With more than one it has to be thread-safe.
     """
 
@@ -54,6 +59,7 @@ class SyncServer:
         on_event: Callable[[ServerConnection, Event, float], None],
         transport: ServerTransport | None = None,
         max_clients: int = 1000,
+        max_clients_per_peer: int = 100,
         store_threads: int = 0,
     ) -> None:
         self.server = server
@@ -62,9 +68,11 @@ class SyncServer:
         self._on_event = on_event
         self._manner = Manner(transport or Transport.detect())
         self._max_clients = max_clients
+        self._max_clients_per_peer = max_clients_per_peer
         self._selector = selectors.DefaultSelector()
         self._listeners: dict[socket.socket, Manner] = {}
         self._clients: dict[ServerConnection, Served] = {}
+        self._peers: Counter[str] = Counter()
         self._accepting = False
         self._stopping = False
         self._full_until: float | None = None
@@ -175,7 +183,15 @@ class SyncServer:
         client.watched = interest
         if client.ended:
             client.stream.close()
-            self._clients.pop(client.connection, None)
+            self._forget(client)
+
+    def _forget(self, client: Served) -> None:
+        """Makes room for another. May be said twice."""
+        if self._clients.pop(client.connection, None) is None:
+            return
+        self._peers[client.peer] -= 1
+        if not self._peers[client.peer]:
+            del self._peers[client.peer]
 
     def _accept(self, listener: socket.socket, _mask: int) -> None:
         try:
@@ -185,17 +201,24 @@ class SyncServer:
                 logger.warning("no file descriptor is left for another client")
                 self._full_until = self.now() + 1.0
             return
+        peer = address[0]
+        if self._peers[peer] >= self._max_clients_per_peer:
+            logger.warning("a client is turned away: %d are here from its address", self._peers[peer])
+            stream.close()
+            return
         stream.setblocking(False)
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         manner, now = self._listeners[listener], self.now()
-        connection = self.server.accept(manner.transport, address[0], now)
+        connection = self.server.accept(manner.transport, peer, now)
         carrier = None if manner.carrier is None else manner.carrier()
         opens_by = None if carrier is None else now + OPENING
         late = None if self._late is None else LateStore(self._late)
         client = Served(stream, connection, late or self._store, self._on_event, carrier=carrier, opens_by=opens_by)
         if late is not None:
             late.client = client
+        client.peer = peer
         self._clients[connection] = client
+        self._peers[peer] += 1
         self._serve(client, 0)
 
     def _accept_if_there_is_room(self) -> None:

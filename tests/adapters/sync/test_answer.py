@@ -51,7 +51,7 @@ def raiser(error: BaseException) -> Any:
 
 
 def test_a_call_has_no_id_before_it_is_made() -> None:
-    assert PendingCall().call_id is None
+    assert PendingCall(None).call_id is None
 
 
 def test_work_beside_is_done_by_another_thread() -> None:
@@ -59,3 +59,11 @@ def test_work_beside_is_done_by_another_thread() -> None:
         handed_over: Future[Answer[str]] = Future()
         beside(lambda: current_thread().name, handed_over.set_result, "the other")
         assert handed_over.result(10.0).result(0) == "the other"
+
+
+def test_what_nobody_waits_for_any_more_is_not_begun() -> None:
+    done: list[int] = []
+    answer: Answer[None] = Answer()
+    answer.cancel()
+    answer.work(lambda: done.append(1))
+    assert done == []

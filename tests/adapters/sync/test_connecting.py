@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from attrs import evolve
 
 from kit.leftovers import leaving_nothing
 from kit.serving import CONFIG, PATIENCE, QUERY, closed_port, listening, make_loop, running
-from mtproto_bind import ClientConnection, Framing, LocalProtocolError, Transport
+from kit.tls import TlsServer
+from mtproto_bind import ClientConnection, Framing, LocalProtocolError, Retry, Transport
 from mtproto_bind_adapters.sync import connect, connecting, dial
 
 
@@ -30,6 +32,51 @@ def test_it_speaks_any_transport(framing: Framing) -> None:
 def test_it_takes_a_connection_of_ones_own() -> None:
     with running(make_loop()) as address, connect(ClientConnection(CONFIG), dial=lambda: dial(*address)) as link:
         assert link.call(QUERY, timeout=PATIENCE) == QUERY[::-1]
+
+
+def test_it_speaks_tls_with_a_name(tmp_path: Path) -> None:
+    with (
+        running(make_loop()) as address,
+        TlsServer(address, tmp_path) as server,
+        connect(CONFIG, *server.address, tls=server.trust()) as link,
+    ):
+        assert link.call(QUERY, timeout=PATIENCE) == QUERY[::-1]
+        # each stream of the link, not the first alone
+        link._pump.drive.interrupt()
+        assert link.call(QUERY, timeout=PATIENCE, repeat=True) == QUERY[::-1]
+
+
+@pytest.mark.parametrize("ready", [False, True])
+def test_dialling_is_tried_again_as_it_is_said(ready: bool) -> None:
+    with running(make_loop()) as address:
+        script: list[Exception | None] = [None, ConnectionRefusedError(), ConnectionRefusedError("the last")]
+
+        def dial_by_script() -> socket.socket:
+            if (error := script.pop(0)) is not None:
+                raise error
+            return dial(*address)
+
+        given = ClientConnection(CONFIG) if ready else CONFIG
+        with connect(given, dial=dial_by_script, retry=Retry(delay=0.001, attempts=2)) as link:
+            link.bound(PATIENCE)
+            link._pump.drive.interrupt()
+            with pytest.raises(ConnectionRefusedError, match="the last"):
+                link.call(QUERY, timeout=PATIENCE)
+
+
+def test_retry_is_for_the_dials_of_both_connections() -> None:
+    with running(make_loop()) as address:
+        streams: list[socket.socket] = []
+
+        def dial_once() -> socket.socket:
+            if streams:
+                raise ConnectionRefusedError("no second stream")
+            streams.append(dial(*address))
+            return streams[0]
+
+        link = connect(CONFIG, dial=dial_once, side_by_side=True, retry=Retry(delay=0.001, attempts=1))
+        with link, pytest.raises(ConnectionRefusedError, match="no second stream"):
+            link.bound(PATIENCE)
 
 
 def refuse_the_name(*_arguments: Any, **_settings: Any) -> Any:
@@ -67,6 +114,8 @@ def never() -> socket.socket:
         (lambda: CONFIG, {}, TypeError, "host and port, or dial="),
         (lambda: CONFIG, {"host": "127.0.0.1"}, TypeError, "host and port, or dial="),
         (lambda: CONFIG, {"host": "127.0.0.1", "port": 1, "dial": never}, TypeError, "host and port, or dial="),
+        (lambda: CONFIG, {"tls": True, "dial": never}, TypeError, "no tls= with a dial="),
+        (lambda: CONFIG, {"tls": True}, TypeError, "host and port, or dial="),
         (lambda: "config", {"dial": never}, TypeError, "expected a ClientConfig or a ClientConnection, got str"),
         (lambda: ClientConnection(CONFIG), {"dial": never, "side_by_side": True}, TypeError, "side_by_side"),
         (in_use, {"dial": never}, LocalProtocolError, "something else drives it"),
@@ -91,11 +140,11 @@ def test_a_setting_that_is_refused_later_leaves_no_stream() -> None:
 def test_the_time_for_an_address_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 
-    def dial_later(host: str, port: int, *, timeout: float) -> socket.socket:
-        seen.append((host, port, timeout))
+    def dial_later(host: str, port: int, *, timeout: float, tls: bool) -> socket.socket:
+        seen.append((host, port, timeout, tls))
         raise TimeoutError
 
     monkeypatch.setattr(connecting, "dial_address", dial_later)
     with pytest.raises(TimeoutError):
         connect(evolve(CONFIG), "host", 443, timeout=0.5)
-    assert seen == [("host", 443, 0.5)]
+    assert seen == [("host", 443, 0.5, False)]

@@ -8,8 +8,10 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from threading import Event as Flag
 from threading import Semaphore
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from kit.leftovers import leaving_nothing
 from kit.links import IGNORED, REFUSED, asking_for_updates, linked, update
 from kit.serving import CONFIG, PATIENCE, QUERY, closed_port, listening, make_loop, running
 from mtproto_bind import (
+    CallAnswered,
     ClientConnection,
     DataCenter,
     Event,
@@ -33,7 +36,8 @@ from mtproto_bind import (
     UpdateReceived,
 )
 from mtproto_bind_adapters.sync import CallUnanswered, Link, connect
-from mtproto_bind_adapters.sync.answer import Answer
+from mtproto_bind_adapters.sync import link as link_module
+from mtproto_bind_adapters.sync.answer import Answer, PendingCall
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +102,109 @@ def test_a_call_does_not_run_where_one_before_it_has_failed() -> None:
         assert server.received == [REFUSED]
 
 
+def test_a_call_of_another_link_cannot_come_first() -> None:
+    with linked() as (link, _), linked() as (other, there):
+        first = link.submit(QUERY)
+        assert first.result(PATIENCE) == QUERY[::-1]
+        for after in (first, link.submit(IGNORED)):
+            with pytest.raises(ValueError, match="of the same link, got one of another"):
+                other.submit(QUERY, after=[after])
+            with pytest.raises(ValueError, match="of the same link, got one of another"):
+                other.call(QUERY, after=[other.submit(QUERY * 2), after])
+        assert other.call(QUERY * 3) == (QUERY * 3)[::-1]
+        assert QUERY not in there.received
+
+
+@contextmanager
+def held_up(at: type[Event] = KeyBound) -> Iterator[Link]:
+    """A link whose ``on_event`` does not return, once ``at`` has come."""
+    held, released = Flag(), Flag()
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, at):
+            held.set()
+            released.wait(PATIENCE)
+
+    with linked(on_event=on_event) as (link, _):
+        try:
+            assert held.wait(PATIENCE)
+            yield link
+        finally:
+            released.set()
+
+
+def test_a_call_takes_no_longer_than_its_time_though_on_event_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "MARGIN", 0.02)
+    with held_up() as link:
+        began = monotonic()
+        with pytest.raises(CallUnanswered, match=r"not there within 0\.05 s: .*on_event perhaps") as unanswered:
+            link.call(QUERY, timeout=0.05)
+        assert monotonic() - began < PATIENCE / 6
+        # it was not begun, and never will be
+        assert isinstance(unanswered.value.reason, NotRun)
+
+
+def test_a_call_that_was_begun_when_its_time_was_over_may_have_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    held, released = Flag(), Flag()
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, CallAnswered):
+            held.set()
+            released.wait(PATIENCE)
+
+    def over_when_held(_waiter: Answer[Any], timeout: float | None = None) -> Any:
+        assert timeout == PATIENCE + link_module.MARGIN
+        assert held.wait(PATIENCE)
+        raise TimeoutError
+
+    with linked(on_event=on_event) as (link, server), ThreadPoolExecutor(1) as caller:
+        link.bound(PATIENCE)
+        with monkeypatch.context() as patched:
+            patched.setattr(PendingCall, "result", over_when_held)
+            slow = caller.submit(link.call, IGNORED, timeout=PATIENCE)
+            while IGNORED not in server.received:
+                released.wait(0.001)
+            first = link.submit(QUERY)
+            error = slow.exception(PATIENCE)
+        assert isinstance(error, CallUnanswered)
+        assert isinstance(error.reason, OutcomeUnknown)
+        assert "on_event perhaps" in error.reason.why
+        released.set()
+        assert first.result(PATIENCE) == QUERY[::-1]
+        # it was cancelled
+        assert link.status.calls == 0
+
+
+def test_an_answer_that_comes_in_the_last_moment_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with linked() as (link, _):
+        monkeypatch.setattr(Answer, "result", just_too_late)
+        assert link.call(QUERY, timeout=1.0) == QUERY[::-1]
+        assert link.status.temporary_key_state == "BOUND"
+
+
+def test_what_takes_no_time_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "PATIENCE", 0.02)
+    asked: list[Callable[[Link], Any]] = [lambda link: link.status, Link.save, Link.renew, Link.bound_key]
+    with held_up() as link:
+        for ask in asked:
+            with pytest.raises(TimeoutError, match=r"not there within 0\.02 s: .*on_event perhaps"):
+                ask(link)
+        monkeypatch.setattr(link_module, "PATIENCE", PATIENCE)
+    # what was asked for too long ago is not done any more
+    assert link.status.next_key_state is None
+
+
+def test_a_timeout_that_ended_the_link_is_not_taken_for_one_of_waiting() -> None:
+    with linked(on_event=lambda _event: time_out()) as (link, _):
+        for wait_for_it in (link.bound, link.renew, lambda: link.call(QUERY), lambda: link.call(QUERY, timeout=PATIENCE)):
+            with pytest.raises(TimeoutError, match="the disk does not answer"):
+                wait_for_it()
+
+
+def time_out() -> None:
+    raise TimeoutError("the disk does not answer")
+
+
 def test_a_call_that_was_cancelled_holds_nobody_up() -> None:
     with linked() as (link, _):
         ignored = link.submit(IGNORED)
@@ -109,7 +216,7 @@ def test_a_call_that_was_cancelled_holds_nobody_up() -> None:
 def test_what_cannot_be_called_is_refused() -> None:
     with linked() as (link, _):
         with pytest.raises(TypeError, match="futures of submit"):
-            link.call(QUERY, after=[Future()])
+            link.submit(QUERY, after=[Future()])
         with pytest.raises(ValueError, match="multiple of 4 bytes"):
             link.call(b"odd")
         assert isinstance(link.submit("text").exception(PATIENCE), TypeError)  # type: ignore[arg-type]
@@ -138,13 +245,15 @@ def test_nobody_waits_for_a_binding_longer_than_wanted() -> None:
         link.bound(0.01)
 
 
-def test_a_binding_that_comes_in_the_last_moment_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def just_too_late(waiter: Answer[Any], timeout: float | None = None) -> Any:
-        if timeout is None:
-            return Future.result(waiter)
-        Future.result(waiter, PATIENCE)
-        raise TimeoutError
+def just_too_late(waiter: Answer[Any], timeout: float | None = None) -> Any:
+    """The result, and the end of the time for it."""
+    if timeout is None:
+        return Future.result(waiter)
+    Future.result(waiter, PATIENCE)
+    raise TimeoutError
 
+
+def test_a_binding_that_comes_in_the_last_moment_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with linked() as (link, _):
         monkeypatch.setattr(Answer, "result", just_too_late)
         assert link.bound(0.01).key_id == link.bound_key().key.id

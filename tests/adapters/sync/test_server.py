@@ -13,8 +13,10 @@ import pytest
 
 from kit.serving import (
     CONFIG,
+    DC,
     PATIENCE,
     QUERY,
+    SERVER_KEY,
     Client,
     make_driver,
     make_loop,
@@ -28,12 +30,15 @@ from mtproto_bind import (
     Event,
     Framing,
     KeyBound,
+    Server,
+    ServerConfig,
     ServerConnection,
     Transport,
     TransportEnded,
     UpdateAcknowledged,
     UpdateReceived,
 )
+from mtproto_bind_adapters.stores import MemoryStore
 from mtproto_bind_adapters.sync import Clock, SyncDriver, SyncServer, dial
 from mtproto_bind_adapters.sync.server import OPENING
 from mtproto_bind_adapters.websocket import WEBSOCKET_TRANSPORT, ServerCarrier, dial_websocket
@@ -139,6 +144,9 @@ def test_to_flush_a_stream_that_is_gone_is_nothing() -> None:
     with make_loop() as loop:
         gone = loop.server.accept(Transport.detect(), "peer", loop.now())
         loop.flush(gone)
+        assert loop._clients == {}
+        # and the loop goes on: the wakers of the loop itself are all that it watches
+        assert [key.fileobj for key in loop._selector.get_map().values()] == [loop._woken]
 
 
 def test_where_there_is_no_room_clients_wait() -> None:
@@ -154,6 +162,40 @@ def test_where_there_is_no_room_clients_wait() -> None:
         loop.step(PATIENCE)
         assert len(loop._clients) == 1
         second.close()
+
+
+def test_more_clients_from_one_address_than_may_be_are_turned_away(caplog: pytest.LogCaptureFixture) -> None:
+    with make_loop(max_clients_per_peer=2) as loop:
+        address = loop.listen("127.0.0.1", 0)
+        elsewhere = loop.listen("::1", 0)
+        with ExitStack() as stack:
+            here = [stack.enter_context(dial(*address)) for _ in range(3)]
+            there = stack.enter_context(dial(*elsewhere))
+            while len(loop._clients) < 3 or not caplog.records:
+                loop.step(PATIENCE)
+            # accepted in their order, so it was the last
+            here[2].settimeout(PATIENCE)
+            assert here[2].recv(1) == b""
+            assert "turned away: 2 are here from its address" in caplog.text
+            for stream in (*here[:2], there):
+                stream.setblocking(False)
+                with pytest.raises(BlockingIOError):
+                    stream.recv(1)
+            # where one has left there is room for one
+            here[0].close()
+            while len(loop._clients) == 3:
+                loop.step(PATIENCE)
+            stack.enter_context(dial(*address))
+            while len(loop._clients) < 3:
+                loop.step(PATIENCE)
+        while loop._clients:
+            loop.step(PATIENCE)
+        assert not loop._peers
+
+
+def test_a_hundred_clients_from_one_address_are_enough_unless_it_is_said() -> None:
+    with SyncServer(Server(ServerConfig(private_keys=(SERVER_KEY,), dc=DC)), MemoryStore(), on_event=turn_around) as loop:
+        assert loop._max_clients_per_peer == 100
 
 
 class NoMoreFiles(socket.socket):
@@ -209,6 +251,17 @@ def test_stop_may_be_said_too_often() -> None:
         for _ in range(100_000):
             loop.stop()
         loop.run()
+        # all of it was one wish: the next run lasts until the next
+        again = Thread(target=loop.run)
+        with dial(*loop.listen("127.0.0.1", 0)) as stream:
+            again.start()
+            stream.settimeout(PATIENCE)
+            # a client that speaks nonsense is answered, so the loop does run
+            stream.sendall(b"\xee\xee\xee\xee" + b"\x10\0\0\0" + b"\xaa" * 16)
+            assert stream.recv(8) == b"\4\0\0\0" + (-404).to_bytes(4, "little", signed=True)
+        loop.stop()
+        again.join(PATIENCE)
+        assert not again.is_alive()
 
 
 def test_an_address_in_use_is_an_error() -> None:
