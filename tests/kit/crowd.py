@@ -18,7 +18,7 @@ import anyio
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from kit.serving import DC, QUERY, SERVER_KEY, turn_around
-from mtproto_bind import ClientConfig, Server, ServerConfig, Timeouts
+from mtproto_bind import ClientConfig, Limits, Server, ServerConfig, Timeouts
 from mtproto_bind_adapters.anyio import connect, serve
 from mtproto_bind_adapters.stores import MemoryStore
 
@@ -34,7 +34,9 @@ def peak() -> float:
 
 async def serve_until_eof(clients: int) -> None:
     """Serves; says its port on a line of stdout, and at the end of stdin what it needed."""
-    config = ServerConfig(private_keys=(SERVER_KEY,), dc=DC, timeouts=PATIENT)
+    # they all come from one address
+    limits = Limits(handshakes_per_peer=2 * clients)
+    config = ServerConfig(private_keys=(SERVER_KEY,), dc=DC, timeouts=PATIENT, limits=limits)
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0, backlog=clients)
     print(listener.extra(anyio.abc.SocketAttribute.local_port), flush=True)
     async with anyio.create_task_group() as tasks:

@@ -20,6 +20,8 @@ from .keystore import opened, salt_secret_of
 
 __all__ = ["run"]
 
+MAX_CLIENTS = 1000
+
 
 def run(options: Namespace, console: Console) -> None:
     """Serves until SIGTERM or SIGINT. Raises :class:`Misuse`, :class:`Failure`, and ``KeyboardInterrupt`` after SIGINT."""
@@ -46,6 +48,9 @@ def run(options: Namespace, console: Console) -> None:
                 keystore.store,
                 on_event=application.on_event,
                 transport=transport,
+                # whoever is behind a proxy has its address
+                max_clients_per_peer=MAX_CLIENTS,
+                max_clients=MAX_CLIENTS,
                 store_threads=keystore.threads,
             ) as loop,
             stopped_by_signals(loop.stop) as caught,
