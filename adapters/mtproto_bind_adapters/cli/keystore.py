@@ -51,9 +51,10 @@ def opened(options: Namespace) -> Iterator[Keystore]:
         elif where == "memory":
             yield Keystore(MemoryStore())
         else:
-            raise Misuse(f"--store {where} is no store: memory, sqlite:PATH or redis://HOST:PORT")
+            # what it says is not repeated: with a slip in it, it may be an address that has a password
+            raise Misuse("--store names no store: expected memory, sqlite:PATH or redis://HOST:PORT")
     except StoreError as error:
-        raise Misuse(f"--store {where}: {error}") from None
+        raise Misuse(f"--store: {error}") from None
 
 
 def redis_store(where: str, permanent: str | None) -> RedisStore:
@@ -64,8 +65,9 @@ def redis_store(where: str, permanent: str | None) -> RedisStore:
         raise Misuse(f"--store: {error}") from None
     try:
         return RedisStore(where, permanent=permanent)
-    except ValueError as error:
-        raise Misuse(f"--store: {error}") from None
+    except ValueError:
+        # the error may quote a part of the password
+        raise Misuse("--store: expected an address like redis://HOST:PORT, a password with its signs percent-encoded") from None
 
 
 def salt_secret_of(keys: Sequence[PrivateKey]) -> Secret:

@@ -98,8 +98,8 @@ def test_two_processes_on_one_port_share_what_is_in_redis(pem: Path, public_pem:
 @pytest.mark.parametrize(
     ("more", "complaint"),
     [
-        (["--store", "carrier-pigeon"], "--store carrier-pigeon is no store: memory, sqlite:PATH or redis://HOST:PORT"),
-        (["--store", "sqlite:."], "--store sqlite:.: "),
+        (["--store", "carrier-pigeon"], "--store names no store: expected memory, sqlite:PATH or redis://HOST:PORT"),
+        (["--store", "sqlite:."], "mtproto-bind: --store: "),
         (["--permanent-store", "redis://h"], "--permanent-store is for the permanent keys of a fleet"),
         (["--store", "sqlite:k", "--permanent-store", "redis://h"], "it goes with --store redis://..."),
     ],
@@ -114,6 +114,13 @@ def test_a_redis_that_is_not_there_is_wrong_usage(pem: Path, capsys: Capture) ->
     assert main(line(pem, "--store", f"redis://:hunter2@{host}:{port}")) == 2
     err = capsys.readouterr().err
     assert "no Redis can be used there" in err
+    assert "hunter2" not in err
+
+
+@pytest.mark.parametrize("where", ["rediss//u:hunter2@h", "redis:/:hunter2@h", "redis://:hunter2#x@h:1"])
+def test_a_password_is_told_nobody_also_where_the_address_is_wrong(pem: Path, capsys: Capture, where: str) -> None:
+    assert main(line(pem, "--store", where)) == 2
+    assert "hunter2" not in capsys.readouterr().err
 
 
 def test_without_the_library_it_says_what_to_install(pem: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
