@@ -60,18 +60,10 @@ def connect(
     """
     dial = dialler(host, port, dial, tls, timeout)
     refuse_what_cannot_be_driven(config_or_connection, side_by_side)
+    settings: dict[str, Any] = {"retry": retry, "on_event": on_event or ignore, "owner": owner, "updates_held": updates_held}
     stream = dial()
     try:
-        pump = make_pump(
-            config_or_connection,
-            dial,
-            transport,
-            side_by_side=side_by_side,
-            retry=retry,
-            on_event=on_event or ignore,
-            owner=owner,
-            updates_held=updates_held,
-        )
+        pump = make_pump(config_or_connection, dial, transport, side_by_side=side_by_side, **settings)
     except BaseException:
         stream.close()
         raise
