@@ -54,20 +54,18 @@ class Mailbox:
 
     def empty_and_close(self) -> None:
         """Does what is left, here and now, and lets nothing more in. What an action raises is logged, and stops no other."""
-        while not self._close():
-            action = self.take()
+        while (action := self._take_or_close()) is not None:
             try:
-                if action is not None:
-                    action()
+                action()
             except BaseException:
                 logger.exception("something that was still to be done at the end has failed")
 
-    def _close(self) -> bool:
-        """False: something is left, which has to be done before."""
+    def _take_or_close(self) -> Action | None:
+        """The next action. None: there is none, and never will be."""
         with self._lock:
             if self._actions:
-                return False
+                return self._actions.popleft()
             self._is_closed = True
             self._woken.close()
             self._waker.close()
-            return True
+            return None
